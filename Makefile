@@ -1,0 +1,57 @@
+# `make run PROMPT="a purple frog on a black background"` makes a picture; `make help` lists the rest.
+
+PROMPT ?= a purple frog on a black background
+OUT ?= output/picture-{n}.png
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+# The prompt reaches the shell through the environment, as it was typed: quotes, dollars and backquotes included.
+export NODEGRAPH_PROMPT := $(value PROMPT)
+export NODEGRAPH_OUT := $(value OUT)
+unexport PROMPT
+unexport OUT
+
+.DEFAULT_GOAL := help
+.PHONY: run test test-full lint train bench clean help
+
+run: $(VENV)/.runtime  ## make a picture of PROMPT (and say where it is)
+	@$(BIN)/nodegraph run text_to_image --set "prompt.text=$$NODEGRAPH_PROMPT" --out "$$NODEGRAPH_OUT"
+
+test: $(VENV)/.dev  ## run the tests
+	@$(BIN)/python -m pytest
+
+test-full: $(VENV)/.dev  ## run the tests with the slow ones: full-size networks against the reference ones
+	@$(BIN)/python -m pytest -m "slow or not slow"
+
+lint: $(VENV)/.dev  ## check style, format and types
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/pyright
+
+train: $(VENV)/.dev  ## train the embedded checkpoint again (about two hours on two cores)
+	@for part in vae clip unet; do $(BIN)/nodegraph run training/$$part || exit; done
+
+bench: $(VENV)/.dev  ## print the table of figures
+	@$(BIN)/python -m tests.benchmarks
+
+clean:  ## remove the virtual environment and all caches
+	@rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	@find nodegraph nodes tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:  ## list what can be made
+	@sed -n 's/^\([a-z-]*\):.*  ## /  make \1\t/p' Makefile | expand -t 20
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "nodegraph needs Python 3.11 or newer; name one with PYTHON=…" >&2; exit 1; }
+	@echo "Setting up $(VENV) (once; this fetches PyTorch) …" >&2
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e . >&2
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.runtime
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev]' >&2
+	@touch $@

@@ -1,0 +1,91 @@
+"""The workflow that a saved picture carries, read from its PNG text chunks without decoding the picture."""
+
+import io
+import struct
+import zlib
+from collections.abc import Iterator
+from typing import BinaryIO, cast
+
+from nodegraph.document import read_document
+from nodegraph.errors import InvalidGraph, Problem
+
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
+KEYWORDS = ("nodegraph", "workflow", "prompt")
+TEXT_LIMIT = 32 * 1024 * 1024
+HEADER = struct.Struct(">I4s")
+
+
+class BadPicture(InvalidGraph):
+    """A picture that is cut short, damaged, or carries no workflow."""
+
+    kind = "bad_picture"
+
+    def __init__(self, message: str) -> None:
+        super().__init__([Problem(None, None, message)])
+
+
+def is_picture(start: bytes) -> bool:
+    return start.startswith(SIGNATURE)
+
+
+def workflow_in(picture: bytes) -> dict[str, object]:
+    """The native document in a PNG's text chunks; `nodegraph` is looked at first. Raises BadPicture."""
+    texts = dict(text_chunks(io.BytesIO(picture)))
+    for keyword in KEYWORDS:
+        try:
+            document: object = read_document(texts.get(keyword, "null"))
+        except InvalidGraph:
+            continue
+        if isinstance(document, dict) and "nodegraph" in document:
+            return cast(dict[str, object], document)
+    raise BadPicture("the picture carries no nodegraph workflow")
+
+
+def text_chunks(file: BinaryIO) -> Iterator[tuple[str, str]]:
+    """Each (keyword, text) of a PNG (W3C PNG 3rd edition, 11.3.3); other chunks are skipped unread."""
+    if file.read(len(SIGNATURE)) != SIGNATURE:
+        raise BadPicture("not a PNG picture")
+    kind = b""
+    while kind != b"IEND":
+        header = file.read(HEADER.size)
+        if len(header) < HEADER.size:
+            raise BadPicture("the picture is cut short")
+        length, kind = cast(tuple[int, bytes], HEADER.unpack(header))
+        if kind not in TEXT_READERS:
+            file.seek(length + 4, io.SEEK_CUR)
+            continue
+        body = file.read(min(length, TEXT_LIMIT) + 4)
+        if body[length:] != zlib.crc32(kind + body[:length]).to_bytes(4):
+            raise BadPicture(f"the picture's {kind.decode()} chunk is damaged or over {TEXT_LIMIT >> 20} MiB")
+        keyword, _, rest = body[:length].partition(b"\0")
+        yield keyword.decode("latin-1"), TEXT_READERS[kind](rest)
+
+
+def read_plain(rest: bytes) -> str:
+    return rest.decode("latin-1")
+
+
+def read_compressed(rest: bytes) -> str:
+    return inflate(rest[1:]).decode("latin-1")
+
+
+def read_international(rest: bytes) -> str:
+    compressed = rest[:1] == b"\1"
+    _language, _, rest = rest[2:].partition(b"\0")
+    _translated, _, text = rest.partition(b"\0")
+    return (inflate(text) if compressed else text).decode("utf-8", errors="replace")
+
+
+def inflate(data: bytes) -> bytes:
+    """Decompress at most TEXT_LIMIT bytes, so that a small picture cannot fill the memory."""
+    inflater = zlib.decompressobj()
+    try:
+        text = inflater.decompress(data, TEXT_LIMIT)
+    except zlib.error as error:
+        raise BadPicture(f"the picture's text is damaged: {error}") from error
+    if inflater.unconsumed_tail:
+        raise BadPicture(f"the picture's text is over {TEXT_LIMIT >> 20} MiB")
+    return text
+
+
+TEXT_READERS = {b"tEXt": read_plain, b"zTXt": read_compressed, b"iTXt": read_international}

@@ -1,0 +1,135 @@
+"""Names in a workflow become contained paths; files become what is in them."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import time
+import unicodedata
+from collections.abc import Iterator, Mapping, MutableMapping
+from functools import partial
+from pathlib import Path
+
+from .errors import MissingFile, Rejected, shown
+
+Folders = Mapping[str, tuple[Path, ...]]
+StatKey = tuple[int, int, int, int, int]
+
+LONGEST_NAME = 1024
+MOST_LISTED = 2000
+SETTLED_NS = 2_000_000_000
+# Windows cannot create these, so a workflow that saves under them would work on one machine only.
+RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+PREFIX_PART = re.compile(r"[A-Za-z0-9 _.-]{1,64}")
+MOST_PREFIX_PARTS = 4
+ODD = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff\\:]")
+
+
+def find_file(name: object, folder: str, folders: Folders) -> Path:
+    """The existing regular file called `name` in one of the roots of `folder`; Rejected if there is none.
+
+    A root may be a symbolic link; a link inside a root may only lead into a root of the same folder.
+    """
+    expected = f"a file name in {folder!r}"
+    parts = _relative_parts(name, expected)
+    roots = [_real(root) for root in folders.get(folder, ())]
+    for root in roots:
+        real = _real(root.joinpath(*parts))
+        if not _is_regular(real):
+            continue
+        if not any(real.is_relative_to(other) for other in roots):
+            raise Rejected(f"{expected}", f"{shown(name)}, a link that leaves the folder", "outside_folder")
+        return real
+    known = partial(list_files, folder, folders)
+    raise Rejected(f"{expected} that exists", f"{shown(name)}, which is not there", "missing_file", words=known)
+
+
+def save_path(prefix: object, folder: str, folders: Folders) -> Path:
+    """Where files whose names start with `prefix` belong, inside the first root of `folder`; nothing is created."""
+    expected = "a file name of letters, digits, spaces and _.- in at most 4 folders"
+    parts = [unicodedata.normalize("NFC", part) for part in _relative_parts(prefix, expected)]
+    ill = [part for part in parts if not PREFIX_PART.fullmatch(part) or part[0] == "." or RESERVED.fullmatch(part)]
+    if ill or len(parts) > MOST_PREFIX_PARTS:
+        raise Rejected(expected, shown(prefix))
+    roots = folders.get(folder, ())
+    if not roots:
+        raise Rejected(f"a name in a folder that is set up, {folder!r}", f"{shown(prefix)}, and no such folder")
+    root = _real(roots[0])
+    if not _real(root.joinpath(*parts[:-1])).is_relative_to(root):
+        raise Rejected(f"a name in {folder!r}", f"{shown(prefix)}, which a link leads elsewhere", "outside_folder")
+    return root.joinpath(*parts)
+
+
+def _relative_parts(name: object, expected: str) -> list[str]:
+    if not isinstance(name, str):
+        raise Rejected(expected, shown(name))
+    parts = name.split("/")
+    if ODD.search(name) or len(name) > LONGEST_NAME or any(part in ("", ".", "..") for part in parts):
+        raise Rejected(expected, f"{shown(name)}, which is not a plain relative name", "outside_folder")
+    return parts
+
+
+def _real(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):  # a loop of links, or a name that is too long: no such file, then
+        return path
+
+
+def _is_regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def list_files(folder: str, folders: Folders) -> list[str]:
+    """Names of the files in a folder, as a workflow writes them; the first 2,000 of very many."""
+    names: list[str] = []
+    for name in _walk(folders.get(folder, ())):
+        names.append(name)
+        if len(names) == MOST_LISTED:
+            break
+    return sorted(set(names))
+
+
+def _walk(roots: tuple[Path, ...]) -> Iterator[str]:
+    for root in roots:
+        for directory, inner, names in os.walk(root):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            for name in names:
+                if not name.startswith("."):
+                    yield (Path(directory) / name).relative_to(root).as_posix()
+
+
+_known_contents: dict[StatKey, str] = {}
+
+
+def content_hash(path: Path, known: MutableMapping[StatKey, str] = _known_contents) -> str:
+    """The sha256 of a file's content, remembered in `known` as long as the file is visibly the same.
+
+    A file touched within the last 2 s is not remembered: it could change again within the clock's resolution. `known`
+    is where a memory that outlives the process can be put in.
+    """
+    try:
+        for _ in range(3):
+            with path.open("rb") as file:
+                before = _stat_key(file.fileno())
+                if before in known:
+                    return known[before]
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                after = _stat_key(file.fileno())
+            if before == after:
+                if time.time_ns() - max(after[3:]) > SETTLED_NS:
+                    known[after] = digest
+                return digest
+    except OSError as error:
+        raise MissingFile(f"{path.name} cannot be read: {error.strerror}") from error
+    raise MissingFile(f"{path.name} keeps changing while it is read")
+
+
+def _stat_key(descriptor: int) -> StatKey:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns

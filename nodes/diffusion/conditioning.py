@@ -1,0 +1,49 @@
+"""What steers a model: the text's embeddings, and where and when they count."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """One prompt as a model reads it.
+
+    `context` holds the token embeddings, [1, tokens, channels] (or a row per latent); `pooled` the embedding of the
+    whole text, [1, channels], for the families that use it; `extra` further inputs of the model by name, each with one
+    row. `strength`, `mask` (0 to 1, [1, 1, height, width] of the latent) and the part of the way from `start` to `end`
+    (0 is pure noise, 1 the picture) say how much a prompt counts among several, where, and when.
+    """
+
+    context: Tensor
+    pooled: Tensor | None = None
+    extra: Mapping[str, Tensor] = field(default_factory=dict[str, Tensor])
+    strength: float = 1.0
+    mask: Tensor | None = None
+    start: float = 0.0
+    end: float = 1.0
+
+    @property
+    def inputs(self) -> dict[str, Tensor]:
+        """What the model gets beside the context, by name."""
+        return dict(self.extra) if self.pooled is None else {"pooled": self.pooled, **self.extra}
+
+    @property
+    def everywhere(self) -> bool:
+        """Whether it counts for all of the picture and all of the way."""
+        return self.mask is None and self.start <= 0 and self.end >= 1
+
+    @property
+    def nbytes(self) -> int:
+        """The size of its tensors, for caches."""
+        tensors = [self.context, *self.inputs.values(), *([] if self.mask is None else [self.mask])]
+        return sum(tensor.nbytes for tensor in tensors)
+
+    def non_finite(self) -> str | None:
+        """What is not a finite number in it, or None."""
+        if not torch.isfinite(self.context).all():
+            return "the text embedding"
+        bad = [name for name, tensor in self.inputs.items() if not torch.isfinite(tensor).all()]
+        return f"the conditioning's {bad[0]}" if bad else None

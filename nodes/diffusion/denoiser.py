@@ -1,0 +1,114 @@
+"""A denoiser is an expression: its leaves are model predictions, the rest is arithmetic on what they give.
+
+Calling one collects the leaves, groups those that can share a batch, evaluates the model once per group and folds the
+estimates. Batching is written here only; guidance, regions and ranges (guidance.py) are leaves() and fold().
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor
+
+from .conditioning import Conditioning
+from .parameterization import Parameterization, Scalar
+
+
+class DiffusionModel(Protocol):
+    """A network as denoisers see it."""
+
+    @property
+    def parameterization(self) -> Parameterization:
+        """Its noise levels and what its output means."""
+        ...
+
+    def predict(self, x: Tensor, t: Tensor, context: Tensor, **extra: Tensor) -> Tensor:
+        """The raw output for a batch, of x's shape in any float type.
+
+        x: [batch, channels, height, width], scaled to unit variance, float32; t: [batch], whole numbers as float32;
+        context: [batch, tokens, channels]; extra: the conditioning's `pooled` and other inputs, [batch, …]. The model
+        moves them to its own type and device.
+        """
+        ...
+
+
+class Leaf(NamedTuple):
+    """One prediction to make: the model, what steers it, and the noisy latent it is asked about."""
+
+    model: DiffusionModel
+    conditioning: Conditioning
+    x: Tensor
+
+
+class Denoiser(ABC):
+    """An estimate of the clean latent, as an expression over predictions."""
+
+    def __call__(self, x: Tensor, sigma: Scalar) -> Tensor:
+        """The estimate D for x = x₀ + sigma·ε, of x's shape and type; sigma is one number or one per row."""
+        return self.fold(x, sigma, iter(evaluate(self.leaves(x, sigma), sigma)))
+
+    @abstractmethod
+    def leaves(self, x: Tensor, sigma: Scalar) -> list[Leaf]:
+        """The predictions needed at this level, in the order in which `fold` takes them."""
+
+    @abstractmethod
+    def fold(self, x: Tensor, sigma: Scalar, estimates: Iterator[Tensor]) -> Tensor:
+        """The estimate, from those of the leaves; takes exactly its own from the iterator."""
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction(Denoiser):
+    """What a model makes of a latent under one conditioning: the leaf of every denoiser."""
+
+    model: DiffusionModel
+    conditioning: Conditioning
+
+    def leaves(self, x: Tensor, sigma: Scalar) -> list[Leaf]:
+        return [Leaf(self.model, self.conditioning, x)]
+
+    def fold(self, x: Tensor, sigma: Scalar, estimates: Iterator[Tensor]) -> Tensor:
+        return next(estimates)
+
+
+def evaluate(leaves: Sequence[Leaf], sigma: Scalar) -> list[Tensor]:
+    """The estimates of the leaves, in their order, from one forward pass per group of `groups`."""
+    estimates: list[Tensor | None] = [None] * len(leaves)
+    for members in groups(leaves):
+        for index, estimate in zip(members, _forward([leaves[i] for i in members], sigma), strict=True):
+            estimates[index] = estimate
+    return [estimate for estimate in estimates if estimate is not None]
+
+
+def groups(leaves: Sequence[Leaf]) -> list[list[int]]:
+    """Indices of the leaves that can share a batch: same model, same latent shape, same width and kinds of inputs.
+
+    The number of tokens may differ, as contexts are repeated to a common length.
+    """
+    found: dict[Hashable, list[int]] = {}
+    for index, (model, conditioning, x) in enumerate(leaves):
+        inputs = tuple(sorted((name, tensor.shape[1:]) for name, tensor in conditioning.inputs.items()))
+        found.setdefault((id(model), x.shape, conditioning.context.shape[2], inputs), []).append(index)
+    return list(found.values())
+
+
+def _forward(leaves: Sequence[Leaf], sigma: Scalar) -> Sequence[Tensor]:
+    model, first, x = leaves[0]
+    rows = len(x)
+    parameterization = model.parameterization
+    # Repeating all tokens changes nothing in cross-attention: a softmax over n copies gives each 1/n of the weight.
+    tokens = math.lcm(*(leaf.conditioning.context.shape[1] for leaf in leaves))
+    context = [_rows(leaf.conditioning.context, rows) for leaf in leaves]
+    context = [part.repeat(1, tokens // part.shape[1], 1) for part in context]
+    extra = {name: torch.cat([_rows(leaf.conditioning.inputs[name], rows) for leaf in leaves]) for name in first.inputs}
+    t = parameterization.timestep(sigma).to(x.device, torch.float32).expand(rows).repeat(len(leaves))
+    scaled = torch.cat([parameterization.scale_input(leaf.x, sigma) for leaf in leaves])
+    outputs = model.predict(scaled, t, torch.cat(context), **extra).to(x).chunk(len(leaves))
+    return [parameterization.denoised(leaf.x, sigma, out) for leaf, out in zip(leaves, outputs, strict=True)]
+
+
+def _rows(tensor: Tensor, rows: int) -> Tensor:
+    """`tensor` with so many rows, repeated from the first on."""
+    return tensor.repeat(-(-rows // len(tensor)), *[1] * (tensor.ndim - 1))[:rows]

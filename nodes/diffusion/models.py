@@ -1,0 +1,109 @@
+"""The three parts of a checkpoint as values that nodes pass on: model, text encoder, VAE."""
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor, nn
+
+from .conditioning import Conditioning
+from .devices import Placement
+from .parameterization import Parameterization
+from .prompt import chunks, weighted
+from .text_encoder import TextTower
+from .tokenizer import Tokenizer
+from .unet import UNet
+from .vae import Autoencoder
+
+
+def size_of(module: nn.Module) -> int:
+    """Bytes of a module's weights."""
+    return sum(tensor.nbytes for tensor in module.state_dict().values())
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """A U-Net, with what its output means and where it is computed."""
+
+    unet: UNet
+    parameterization: Parameterization
+    placement: Placement
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, t: Tensor, context: Tensor, **extra: Tensor) -> Tensor:
+        """The raw output for a batch, as float32 on x's device; see `DiffusionModel.predict`."""
+        device, dtype = self.placement.device, self.placement.dtype
+        inputs = {name: tensor.to(device, dtype) for name, tensor in extra.items()}
+        output = self.unet(x.to(device, dtype), t.to(device), context.to(device, dtype), **inputs)
+        return output.to(x)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the weights, for caches."""
+        return size_of(self.unet)
+
+
+@dataclass(frozen=True, eq=False)
+class TextEncoder:
+    """A text tower with its tokenizer. `skip` layers are left out at the end ("CLIP skip" 2 is skip 1)."""
+
+    tower: TextTower
+    tokenizer: Tokenizer
+    placement: Placement
+    skip: int = 0
+
+    def skipping(self, layers: int) -> "TextEncoder":
+        """The same encoder, stopping so many layers before the last."""
+        return replace(self, skip=min(layers, self.tower.config.layers - 1))
+
+    def encode(self, prompt: str) -> Conditioning:
+        """Embed a prompt with its weights: context [1, n · length, channels] for a prompt of n sequences."""
+        parts = chunks(self.tokenizer, prompt)
+        embeddings = self._embed([list(part.ids) for part in parts])
+        weights = torch.tensor([part.weights for part in parts], device=embeddings.device)
+        if (weights != 1).any():
+            empty = self._embed([self.tokenizer.encode("")])
+            embeddings = weighted(embeddings, empty, weights)
+        return Conditioning(embeddings.reshape(1, -1, embeddings.shape[-1]))
+
+    @torch.no_grad()
+    def _embed(self, ids: list[list[int]]) -> Tensor:
+        return self.tower(torch.tensor(ids, device=self.placement.device), self.skip).float()
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the weights, for caches."""
+        return size_of(self.tower)
+
+
+@dataclass(frozen=True, eq=False)
+class Vae:
+    """An autoencoder; latents are given in the U-Net's scale, of deviation about 1."""
+
+    autoencoder: Autoencoder
+    scale: float
+    placement: Placement
+
+    @property
+    def factor(self) -> int:
+        """How many pixels one latent pixel covers, each way."""
+        return self.autoencoder.config.factor
+
+    @torch.no_grad()
+    def encode(self, pictures: Tensor) -> Tensor:
+        """The mean latents of pictures in 0…1: [batch, 3, 8h, 8w] → [batch, 4, h, w]; odd edges are cropped evenly."""
+        height, width = (side // self.factor * self.factor for side in pictures.shape[-2:])
+        top, left = (pictures.shape[-2] - height) // 2, (pictures.shape[-1] - width) // 2
+        cropped = pictures[..., top : top + height, left : left + width]
+        inputs = (cropped * 2 - 1).to(self.placement.device, self.placement.dtype)
+        return self.autoencoder.encode(inputs).to(pictures) * self.scale
+
+    @torch.no_grad()
+    def decode(self, latents: Tensor) -> Tensor:
+        """Pictures in 0…1 of latents: [batch, 4, h, w] → [batch, 3, 8h, 8w]."""
+        inputs = (latents / self.scale).to(self.placement.device, self.placement.dtype)
+        return ((self.autoencoder.decode(inputs).to(latents) + 1) / 2).clamp(0, 1)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the weights, for caches."""
+        return size_of(self.autoencoder)

@@ -1,0 +1,1 @@
+"""Training on a CPU: pictures and captions, optimiser, resumable loop, and the models that are trained."""

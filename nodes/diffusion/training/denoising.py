@@ -1,0 +1,69 @@
+"""The U-Net, trained to predict the noise in a picture's latent at a random time step (Ho et al. 2020)."""
+
+import torch
+from torch import Tensor, nn
+
+from ..parameterization import Parameterization
+from ..text_encoder import TextTower
+from ..tokenizer import Tokenizer
+from ..unet import ResBlock, SpatialTransformer, UNet, UNetConfig
+from .autoencoder import BlockPrincipalComponents
+from .loop import mixed_precision
+from .pictures import PictureSet, draw_scenes
+
+NEVER = 0.1  # share of captions dropped, so that the model also knows the picture without text (Ho & Salimans 2022)
+
+
+def new_unet(config: UNetConfig) -> UNet:
+    """An untrained U-Net that begins by predicting nothing: the last layer of every residual branch is zero."""
+    model = UNet(config)
+    last = [model.out[2]]
+    for module in model.modules():
+        if isinstance(module, ResBlock):
+            last.append(module.out_layers[3])
+        elif isinstance(module, SpatialTransformer):
+            last.append(module.proj_out)
+    for layer in last:
+        nn.init.zeros_(layer.weight)
+        nn.init.zeros_(layer.bias)
+    return model
+
+
+class DenoisingTask:
+    """Squared error of the predicted noise, weighted by min-SNR (Hang et al. 2023, γ = 5); the text tower learns along."""
+
+    def __init__(
+        self,
+        unet: UNet,
+        text: TextTower,
+        tokenizer: Tokenizer,
+        latents: BlockPrincipalComponents,
+        pictures: PictureSet,
+        *,
+        batch: int = 128,
+        seed: int = 4,
+    ) -> None:
+        self.model = nn.ModuleDict({"unet": unet, "text": text})
+        self.tokenizer, self.latents, self.pictures = tokenizer, latents, pictures
+        self.batch, self.seed = batch, seed
+        self.alphas = Parameterization.stable_diffusion().alphas_cumprod.float()
+
+    def loss(self, step: int) -> Tensor:
+        """The loss of one batch, its time steps spread evenly over the schedule."""
+        generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
+        scenes = draw_scenes(self.batch, self.seed * 1_000_003 + step)
+        latents = self.latents.encode(self.pictures.compose(scenes))
+        drop = torch.rand(self.batch, generator=generator) < NEVER
+        captions = ["" if dropped else scene.caption for scene, dropped in zip(scenes, drop, strict=True)]
+        ids = torch.tensor([self.tokenizer.encode(caption) for caption in captions])
+        spread = (torch.arange(self.batch) + torch.rand(self.batch, generator=generator)) / self.batch
+        timesteps = (spread * len(self.alphas)).long()
+        noise = torch.randn(latents.shape, generator=generator)
+        signal = self.alphas[timesteps][:, None, None, None]
+        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        with mixed_precision():
+            context = self.model["text"](ids)
+            predicted = self.model["unet"](noisy.to(memory_format=torch.channels_last), timesteps, context)
+        ratio = (signal / (1 - signal)).flatten()
+        weights = ratio.clamp(max=5) / ratio
+        return (weights * (predicted.float() - noise).square().mean(dim=(1, 2, 3))).mean()

@@ -1,0 +1,112 @@
+"""The training loop: a generator of steps that resumes after a kill and never leaves a half-written file."""
+
+import json
+import time
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from safetensors import safe_open
+from torch import Tensor, nn
+
+from ..safetensors_file import write_safetensors
+from .optimizer import Average, Optimizer, learning_rate
+
+
+class Task(Protocol):
+    """What is trained: a module that holds every weight, and its loss on the batch of a step."""
+
+    model: nn.Module
+
+    def loss(self, step: int) -> Tensor:
+        """The loss on the batch that belongs to this step; the same batch whenever it is asked."""
+        ...
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How long and how fast: `rate` is the peak of the learning rate, `average` the decay of the weight average."""
+
+    steps: int
+    rate: float
+    average: float = 0.999
+    save_every: float = 60.0
+    adam_only: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class TrainingStep:
+    """One step: the loss, and the seconds that all steps of this process took so far."""
+
+    step: int
+    total: int
+    loss: float
+    seconds: float
+
+
+@dataclass
+class _State:
+    task: Task
+    recipe: Recipe
+    optimizer: Optimizer
+    average: Average
+    step: int = 0
+    losses: list[float] = field(default_factory=list)
+
+    def save(self, path: Path) -> None:
+        tensors = {f"model.{name}": t for name, t in self.task.model.state_dict().items()}
+        tensors |= {f"average.{name}": t for name, t in self.average.weights.items()}
+        tensors |= {f"optimizer.{name}": t for name, t in self.optimizer.state().items()}
+        metadata = {"step": str(self.step), "losses": json.dumps([round(loss, 5) for loss in self.losses])}
+        write_safetensors({name: t.contiguous().clone() for name, t in tensors.items()}, path, metadata)
+
+    def restore(self, path: Path) -> None:
+        with safe_open(path, framework="pt") as file:
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            metadata = file.metadata()
+        self.task.model.load_state_dict(_below(tensors, "model."))
+        self.average.weights = _below(tensors, "average.")
+        self.optimizer.restore(_below(tensors, "optimizer."))
+        self.step, self.losses = int(metadata["step"]), json.loads(metadata["losses"])
+        self.average.count = self.step
+
+
+def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def fit(task: Task, recipe: Recipe, state_file: Path) -> Generator[TrainingStep, None, list[float]]:
+    """Train `task.model` in place, yielding each step; at the end it holds the averaged weights.
+
+    Where `state_file` exists the run resumes from it; it is written about every `recipe.save_every` seconds, when the
+    generator is closed, and at the end. Returns the losses, one a step.
+    """
+    state = _State(
+        task, recipe, Optimizer(task.model, adam_only=recipe.adam_only), Average(task.model, recipe.average)
+    )
+    if state_file.exists():
+        state.restore(state_file)
+    began = saved = time.monotonic()
+    try:
+        while state.step < recipe.steps:
+            loss = task.loss(state.step)
+            loss.backward()
+            state.optimizer.step(learning_rate(state.step, recipe.steps, recipe.rate))
+            state.average.update(task.model)
+            state.losses.append(float(loss))
+            state.step += 1
+            if time.monotonic() - saved > recipe.save_every:
+                state.save(state_file)
+                saved = time.monotonic()
+            yield TrainingStep(state.step, recipe.steps, state.losses[-1], time.monotonic() - began)
+    finally:
+        state.save(state_file)
+    task.model.load_state_dict(state.average.weights)
+    return state.losses
+
+
+def mixed_precision(device: str = "cpu") -> torch.autocast:
+    """bfloat16 for the products, float32 for the rest."""
+    return torch.autocast(device, torch.bfloat16)

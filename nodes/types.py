@@ -1,0 +1,100 @@
+"""What flows along the wires: immutable values with the tensors in them."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from .diffusion.conditioning import Conditioning
+from .diffusion.denoiser import Denoiser
+from .diffusion.models import Model, TextEncoder, Vae
+
+__all__ = ["Conditioning", "Denoiser", "Image", "Latent", "Mask", "Model", "Sigmas", "TextEncoder", "Vae"]
+
+
+def _bad(tensor: Tensor, name: str) -> str | None:
+    # The sum is a cheap alarm: it may overflow where no element is bad, so an alarm is checked.
+    if torch.isfinite(tensor.sum()) or torch.isfinite(tensor).all():
+        return None
+    return f"{name} has NaN or infinite numbers"
+
+
+@dataclass(frozen=True, eq=False)
+class Latent:
+    """Pictures in the small space in which diffusion works: samples [batch, 4, height / 8, width / 8], deviation about 1.
+
+    `mask` ([1 or batch, 1, height, width], 0…1, of any size) says where to paint; elsewhere sampling keeps `clean`, the
+    latent as it was before `noise` was added.
+    """
+
+    samples: Tensor
+    mask: Tensor | None = None
+    clean: Tensor | None = None
+    noise: Tensor | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors."""
+        return sum(t.nbytes for t in (self.samples, self.mask, self.clean, self.noise) if t is not None)
+
+    def non_finite(self) -> str | None:
+        """What is not a number in it."""
+        return _bad(self.samples, "the latent")
+
+
+@dataclass(frozen=True, eq=False)
+class Image:
+    """Pictures: pixels [batch, 3, height, width], RGB, 0…1."""
+
+    pixels: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the pixels."""
+        return self.pixels.nbytes
+
+    def non_finite(self) -> str | None:
+        """What is not a number in it."""
+        return _bad(self.pixels, "the picture")
+
+
+@dataclass(frozen=True, eq=False)
+class Mask:
+    """Masks: values [batch, height, width], 0…1; 1 is where to paint."""
+
+    values: Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values."""
+        return self.values.nbytes
+
+    def non_finite(self) -> str | None:
+        """What is not a number in it."""
+        return _bad(self.values, "the mask")
+
+
+@dataclass(frozen=True, eq=False)
+class Sigmas:
+    """Noise levels, [steps + 1], falling, mostly to 0; `largest` is the highest level that the model knows."""
+
+    values: Tensor
+    largest: float
+
+    def __len__(self) -> int:
+        """How many steps they make."""
+        return max(0, len(self.values) - 1)
+
+    @property
+    def starts_at_most(self) -> bool:
+        """Whether they begin with the highest level: with pure noise."""
+        return len(self.values) > 0 and float(self.values[0]) >= self.largest * (1 - 1e-5)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the values."""
+        return self.values.nbytes
+
+    def non_finite(self) -> str | None:
+        """What is not a number in it."""
+        return _bad(self.values, "the schedule")

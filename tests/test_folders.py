@@ -1,0 +1,26 @@
+"""Where files are looked for."""
+
+from pathlib import Path
+
+import pytest
+
+from nodegraph.folders import default_folders, packs
+
+
+def test_models_are_looked_for_in_the_given_folder_then_the_users_then_the_packs(tmp_path: Path) -> None:
+    given, users, *shipped = default_folders(models=tmp_path)["checkpoints"]
+    assert given == tmp_path / "checkpoints"
+    assert users.parts[-2:] == ("models", "checkpoints")
+    assert shipped == [pack / "checkpoints" for pack in packs()]
+
+
+def test_pictures_are_read_beside_the_workflow_then_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    beside = tmp_path / "workflows"
+    assert default_folders(inputs=(beside,))["input"][:2] == (beside, tmp_path)
+
+
+def test_what_is_saved_goes_to_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert default_folders()["output"] == (tmp_path / "output",)
+    assert default_folders(output=Path("there"))["output"] == (Path("there"),)
