@@ -5,6 +5,7 @@ OUT ?= output/picture-{n}.png
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+ICONS := @iconify-json/noto@1.2.9 @iconify-json/twemoji@1.2.5 @iconify-json/fluent-emoji-flat@1.2.6
 
 # The prompt reaches the shell through the environment, as it was typed: quotes, dollars and backquotes included.
 export NODEGRAPH_PROMPT := $(value PROMPT)
@@ -13,7 +14,7 @@ unexport PROMPT
 unexport OUT
 
 .DEFAULT_GOAL := help
-.PHONY: run test test-full lint train bench clean help
+.PHONY: run test test-full lint data train bench clean help
 
 run: $(VENV)/.runtime  ## make a picture of PROMPT (and say where it is)
 	@$(BIN)/nodegraph run text_to_image --set "prompt.text=$$NODEGRAPH_PROMPT" --out "$$NODEGRAPH_OUT"
@@ -29,8 +30,14 @@ lint: $(VENV)/.dev  ## check style, format and types
 	@$(BIN)/ruff format --check
 	@$(BIN)/pyright
 
-train: $(VENV)/.dev  ## train the embedded checkpoint again (about two hours on two cores)
-	@for part in vae clip unet; do $(BIN)/nodegraph run training/$$part || exit; done
+data: data/.packs  ## fetch the emoji that the embedded checkpoint learns from (npm)
+
+data/.packs:
+	@npm install --silent --no-audit --no-fund --prefix data $(ICONS)
+	@touch $@
+
+train: $(VENV)/.dev data/.packs  ## train the embedded checkpoint again (about two hours on two cores; it resumes)
+	@for part in checkpoint classifier; do $(BIN)/nodegraph run training/$$part || exit; done
 
 bench: $(VENV)/.dev  ## print the table of figures
 	@$(BIN)/python -m tests.benchmarks

@@ -19,8 +19,8 @@ FORMAT = 1
 LARGEST_BYTES = 64 << 20
 DEEPEST = 64
 # A node id is anything that can be written before the dot of a link: ComfyUI's "3" and "12:3" as well as words.
-NODE_ID = r"[^.\x00-\x1f\x7f-\x9f]+"
-NODE_ID_PATTERN = re.compile(r"[^.\x00-\x1f\x7f-\x9f\ud800-\udfff]+")
+NODE_ID = r"[^.\x00-\x1f\x7f-\x9f\u2028\u2029]+"
+NODE_ID_PATTERN = re.compile(r"[^.\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 LONGEST_ID = 200
 LINK = f"^{NODE_ID}[.][^.]+$"
 LONGEST_INTEGER = 40

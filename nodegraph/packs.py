@@ -64,7 +64,7 @@ def _sources(name: str) -> list[tuple[str, Path]]:
     except (ImportError, ValueError):  # __main__ and modules made by hand have no spec
         spec = None
     if spec is not None and spec.submodule_search_locations:
-        roots = [Path(root) for root in spec.submodule_search_locations]
+        roots = {Path(root).resolve() for root in spec.submodule_search_locations}
         return [(path.relative_to(root).as_posix(), path) for root in roots for path in root.rglob("*.py")]
     origin = spec.origin if spec else getattr(sys.modules.get(name), "__file__", None)
     path = Path(origin) if origin else None

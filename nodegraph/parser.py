@@ -56,8 +56,9 @@ class Parser:
     def parse(self, document: object) -> tuple[dict[str, Node], Object]:
         """The nodes by id, and the keys of the document that change no result."""
         top, raw_nodes = self.top(document)
-        self.types = {node_id: self.description(raw) for node_id, raw in raw_nodes.items()}
-        parsed = [self.node(node_id, raw) for node_id, raw in raw_nodes.items()]
+        named = {node_id: raw for node_id, raw in raw_nodes.items() if self.names_a_node(node_id)}
+        self.types = {node_id: self.description(raw) for node_id, raw in named.items()}
+        parsed = [self.node(node_id, raw) for node_id, raw in named.items()]
         extras = {key: top[key] for key in ("$schema", "view") if key in top}
         return {node.id: node for node in parsed if node}, extras
 
@@ -73,6 +74,8 @@ class Parser:
         got: str | None = None,
         hint: str | None = None,
     ) -> None:
+        if not (socket is None or (isinstance(socket, str) and socket.isprintable() and len(socket) <= LONGEST_ID)):  # pyright: ignore[reportUnnecessaryIsInstance] -- Python data may have any keys
+            socket = shown(socket)
         self.problems.append(Problem(node, socket, message, pointer(*at), expected, got, hint, kind))
 
     def expected(
@@ -113,6 +116,13 @@ class Parser:
             raise InvalidGraph(self.problems)
         return top, top["nodes"]
 
+    def names_a_node(self, node_id: object) -> bool:
+        if isinstance(node_id, str) and len(node_id) <= LONGEST_ID and NODE_ID_PATTERN.fullmatch(node_id):
+            return True
+        expected = "a node id without dots or control characters"
+        self.expected(None, None, ("nodes", node_id), "bad_id", expected, shown(node_id))
+        return False
+
     def description(self, raw: object) -> Description | None:
         name = cast("Object", raw).get("type") if isinstance(raw, dict) else None
         return self.catalogue.nodes.get(name) if isinstance(name, str) else None
@@ -120,9 +130,6 @@ class Parser:
     def node(self, node_id: str, raw: object) -> Node | None:
         """A node, or None if it cannot be told what it is. With problems the result is only good for finding more."""
         at = ("nodes", node_id)
-        if not isinstance(node_id, str) or len(node_id) > LONGEST_ID or not NODE_ID_PATTERN.fullmatch(node_id):  # pyright: ignore[reportUnnecessaryIsInstance] -- Python data may have any keys
-            self.expected(None, None, at, "bad_id", "a node id without dots or control characters", shown(node_id))
-            return None
         if not isinstance(raw, dict):
             self.expected(node_id, None, at, "bad_document", "an object", shown(raw))
             return None
@@ -169,9 +176,7 @@ class Parser:
     def unknown_input(self, node_id: str, part: str, name: str, description: Description) -> None:
         message = f"{description.name} has no input {shown(name)}"
         hint = self.hint(name, lambda: description.inputs)
-        self.report(
-            node_id, str(name), message, ("nodes", node_id, part, name), "unknown_input", got=shown(name), hint=hint
-        )
+        self.report(node_id, name, message, ("nodes", node_id, part, name), "unknown_input", got=shown(name), hint=hint)
 
     def values(self, node_id: str, literals: Object, links: Object, description: Description) -> dict[str, Any]:
         values: dict[str, Any] = {}
@@ -227,15 +232,13 @@ class Parser:
         source, dot, output_name = text.partition(".") if isinstance(text, str) else ("", "", "")
         if not (source and dot and output_name):
             at = ("nodes", node_id, "links", name)
-            self.expected(node_id, str(name), at, "bad_link", 'a link like "node.output"', shown(text))
+            self.expected(node_id, name, at, "bad_link", 'a link like "node.output"', shown(text))
             return None
         if source not in self.types:
             at = ("nodes", node_id, "links", name)
-            hint = self.hint(source, lambda: (known for known in self.types if isinstance(known, str)))  # pyright: ignore[reportUnnecessaryIsInstance] -- Python data may have any keys
+            hint = self.hint(source, lambda: self.types)
             message = f"there is no node {shown(source)}"
-            self.report(
-                node_id, str(name), message, at, "unknown_node", expected="a node id", got=shown(source), hint=hint
-            )
+            self.report(node_id, name, message, at, "unknown_node", expected="a node id", got=shown(source), hint=hint)
             return None
         description = self.types[source]
         output = description.outputs.get(output_name) if description else None
@@ -251,7 +254,7 @@ class Parser:
         names = ", ".join(description.outputs) or "none"
         at = ("nodes", node_id, "links", name)
         hint = self.hint(wanted, lambda: description.outputs) or f"its outputs: {names}"
-        self.report(node_id, str(name), message, at, "unknown_output", expected=names, got=shown(wanted), hint=hint)
+        self.report(node_id, name, message, at, "unknown_output", expected=names, got=shown(wanted), hint=hint)
 
     def cycle(self, loop: list[str]) -> None:
         shortened = loop if len(loop) <= 12 else [*loop[:6], "…", *loop[-5:]]

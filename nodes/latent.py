@@ -1,25 +1,30 @@
-"""Latents: made, resized, encoded and decoded."""
+"""Latents: made, encoded, decoded, resized and put together."""
 
 from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
+from torch import Tensor
 
-from nodegraph import Choice, Range, node
+from nodegraph import BadInput, Choice, Range, node
 
 from .diffusion.masks import grown
-from .diffusion.resize import INTERPOLATIONS, center_crop, missing_side, resize
+from .diffusion.resize import INTERPOLATIONS, center_crop, fitted, missing_side, repeated, resize, whole_blocks
 from .types import Image, Latent, Mask, Vae
 
-Pixels = Annotated[int, Range(16, 16384, 8)]
-Crop = Literal["disabled", "center"]
+Pixels = Annotated[int, Range(16, 16384, 8), "in pixels of the picture; a latent pixel covers 8 × 8 of them"]
+Crop = Annotated[Literal["disabled", "center"], "center cuts the edges off, where else the picture would be stretched"]
 LatentMethod = Annotated[str, Choice(INTERPOLATIONS)]
+Amount = Annotated[int, Range(1, 64)]
 FACTOR = 8  # pixels that one latent pixel covers, each way, in every family
 
 
 @node("EmptyLatent", category="latent")
 def empty_latent(width: Pixels = 512, height: Pixels = 512, batch_size: Annotated[int, Range(1, 4096)] = 1) -> Latent:
-    """A latent of zeros: where text to image begins."""
+    """A latent of zeros: where text to image begins.
+
+    [batch_size, 4, height / 8, width / 8], rounded down.
+    """
     return Latent(torch.zeros(batch_size, 4, height // FACTOR, width // FACTOR))
 
 
@@ -31,22 +36,40 @@ def vae_decode(samples: Latent, vae: Vae) -> Image:
 
 @node("VAEEncode", category="latent")
 def vae_encode(pixels: Image, vae: Vae) -> Latent:
-    """Turn pictures into latents."""
-    return Latent(vae.encode(pixels.pixels))
+    """Turn pictures into latents.
+
+    Where a side is no multiple of 8, the edges are cut off.
+    """
+    return Latent(vae.encode(encodable(pixels, vae)))
 
 
 @node("VAEEncodeForInpaint", category="latent")
-def vae_encode_for_inpaint(pixels: Image, vae: Vae, mask: Mask, grow_mask_by: Annotated[int, Range(0, 64)] = 6) -> Latent:
-    """Encode a picture with gray where the mask is, and paint there, a little beyond the edge."""
+def vae_encode_for_inpaint(
+    pixels: Image,
+    vae: Vae,
+    mask: Mask,
+    grow_mask_by: Annotated[
+        int, Range(0, 64), "pixels to paint beyond the edge of the mask, so that no seam shows"
+    ] = 6,
+) -> Latent:
+    """Encode a picture with gray where the mask is, and paint there; for a whole new content, at denoise 1.
+
+    To change what is there only a little, use VAEEncode and SetLatentNoiseMask.
+    """
+    whole = encodable(pixels, vae)
     height, width = pixels.pixels.shape[-2:]
-    painted = resize(mask.values[:, None], width, height, "bilinear")
-    emptied = (pixels.pixels - 0.5) * (1 - painted.round()) + 0.5
+    stretched = repeated(resize(mask.values[:, None], width, height, "bilinear"), len(whole))
+    painted = whole_blocks(stretched, vae.factor)
+    emptied = (whole - 0.5) * (1 - painted.round()) + 0.5
     return Latent(vae.encode(emptied), mask=grown(painted, grow_mask_by).round())
 
 
 @node("SetLatentNoiseMask", category="latent")
 def set_latent_noise_mask(samples: Latent, mask: Mask) -> Latent:
-    """Paint only where the mask is; the rest of the latent is kept."""
+    """Paint only where the mask is; sampling keeps the rest of the latent.
+
+    The mask may have any size: it is stretched over the latent.
+    """
     return replace(samples, mask=mask.values[:, None])
 
 
@@ -58,17 +81,93 @@ def latent_upscale(
     height: Annotated[int, Range(0, 16384, 8)] = 512,
     crop: Crop = "disabled",
 ) -> Latent:
-    """Resize a latent to a width and height in pixels; 0 keeps the proportions."""
+    """Resize a latent to a width and height in pixels; a side of 0 keeps the proportions."""
     rows, columns = samples.samples.shape[-2:]
     width, height = missing_side(width, height, columns * FACTOR, rows * FACTOR)
-    cut = center_crop(samples.samples, width, height) if crop == "center" else samples.samples
-    return Latent(resize(cut, max(1, width // FACTOR), max(1, height // FACTOR), upscale_method), samples.mask)
+    cut, mask = samples.samples, samples.mask
+    if crop == "center":
+        cut, mask = center_crop(cut, width, height), None if mask is None else center_crop(mask, width, height)
+    return Latent(resize(cut, max(1, width // FACTOR), max(1, height // FACTOR), upscale_method), mask)
 
 
 @node("LatentUpscaleBy", category="latent")
 def latent_upscale_by(
-    samples: Latent, upscale_method: LatentMethod = "nearest-exact", scale_by: Annotated[float, Range(0.01, 8, 0.01)] = 1.5
+    samples: Latent,
+    upscale_method: LatentMethod = "nearest-exact",
+    scale_by: Annotated[float, Range(0.01, 8, 0.01)] = 1.5,
 ) -> Latent:
     """Resize a latent by a factor."""
     rows, columns = samples.samples.shape[-2:]
-    return Latent(resize(samples.samples, round(columns * scale_by), round(rows * scale_by), upscale_method), samples.mask)
+    width, height = max(1, round(columns * scale_by)), max(1, round(rows * scale_by))
+    return Latent(resize(samples.samples, width, height, upscale_method), samples.mask)
+
+
+@node("LatentBatch", category="latent")
+def latent_batch(samples1: Latent, samples2: Latent) -> Latent:
+    """Put the latents of two batches into one; the second ones are resized to the first ones' size.
+
+    Masks are left behind.
+    """
+    check_channels(samples2, samples1)
+    return Latent(torch.cat([samples1.samples, fitted(samples2.samples, samples1.samples)]))
+
+
+@node("LatentFromBatch", category="latent")
+def latent_from_batch(
+    samples: Latent,
+    batch_index: Annotated[int, Range(-16384, 16384), "0 is the first, -1 the last"] = 0,
+    length: Amount = 1,
+) -> Latent:
+    """Take some latents out of a batch."""
+    count = len(samples.samples)
+    start = min(max(0, batch_index + count if batch_index < 0 else batch_index), count - 1)
+    chosen = slice(start, start + length)
+    mask = None if samples.mask is None else repeated(samples.mask, count)[chosen]
+    return Latent(samples.samples[chosen], mask)
+
+
+@node("RepeatLatentBatch", category="latent")
+def repeat_latent_batch(samples: Latent, amount: Amount = 1) -> Latent:
+    """Repeat a batch of latents, to make several pictures of it with different noise."""
+    count = len(samples.samples) * amount
+    mask = None if samples.mask is None else repeated(repeated(samples.mask, len(samples.samples)), count)
+    return Latent(repeated(samples.samples, count), mask)
+
+
+@node("LatentAdd", category="latent")
+def latent_add(samples1: Latent, samples2: Latent) -> Latent:
+    """Add two latents; the second is resized to the first's size."""
+    return replace(samples1, samples=samples1.samples + alike(samples2, samples1))
+
+
+@node("LatentSubtract", category="latent")
+def latent_subtract(samples1: Latent, samples2: Latent) -> Latent:
+    """Take one latent from another: where, and how much, they differ."""
+    return replace(samples1, samples=samples1.samples - alike(samples2, samples1))
+
+
+@node("LatentMultiply", category="latent")
+def latent_multiply(samples: Latent, multiplier: Annotated[float, Range(-10, 10, 0.01)] = 1.0) -> Latent:
+    """Multiply a latent by a number."""
+    return replace(samples, samples=samples.samples * multiplier)
+
+
+def encodable(pixels: Image, vae: Vae) -> Tensor:
+    """The pixels that a VAE can encode: whole blocks; BadInput if there are none."""
+    height, width = pixels.pixels.shape[-2:]
+    if min(height, width) < vae.factor:
+        raise BadInput(f"a picture of {width} × {height} pixels is too small to encode: at least {vae.factor} each way")
+    return whole_blocks(pixels.pixels, vae.factor)
+
+
+def alike(latent: Latent, other: Latent) -> Tensor:
+    """The samples of a latent with the size of another's, repeated to as many."""
+    check_channels(latent, other)
+    return repeated(fitted(latent.samples, other.samples), len(other.samples))
+
+
+def check_channels(latent: Latent, other: Latent) -> None:
+    """BadInput if two latents are of different kinds."""
+    found, expected = latent.samples.shape[1], other.samples.shape[1]
+    if found != expected:
+        raise BadInput(f"the latents are of different kinds of models: of {expected} and of {found} channels")

@@ -1,38 +1,51 @@
 """Sampling: from noise to a picture."""
 
-from typing import Annotated
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor
 
 from nodegraph import Choice, Progress, Range, Seed, Steps, node
 
-from .denoise import cfg_combine, unet_predict
-from .diffusion.guidance import keeping_unmasked
+from .denoise import Guidance, cfg_combine, check_channels, unet_predict
+from .diffusion.guidance import keeping_unmasked, sized
 from .diffusion.samplers import SAMPLERS, noise_for
 from .diffusion.schedules import schedule
-from .noise import Scheduler, add_noise
+from .noise import Denoise, Scheduler, StepCount
+from .noise import add_noise as noise_added
 from .types import Conditioning, Denoiser, Latent, Model, Sigmas
 
-Method = Annotated[str, Choice(tuple(SAMPLERS))]
+Method = Annotated[str, Choice(tuple(SAMPLERS)), "how to walk from one noise level to the next"]
+RandomSeed = Annotated[int, Seed()]
+Switch = Literal["enable", "disable"]
 
 
 @node("Sampler", category="sampling")
 def sample(
-    denoiser: Denoiser, latent: Latent, sigmas: Sigmas, method: Method = "euler", seed: Annotated[int, Seed()] = 0
+    denoiser: Denoiser,
+    latent: Latent,
+    sigmas: Sigmas,
+    method: Method = "euler",
+    seed: Annotated[int, Seed(), "for methods that add fresh noise on the way: ancestral, SDE, ddpm, lcm"] = 0,
 ) -> Steps[Latent]:
     """Remove the noise from a latent, one step per noise level.
 
-    The seed matters to samplers that add fresh noise on the way (ancestral, SDE, lcm).
+    The latent has to be at the first of the levels, as AddNoise makes it. Where it has a mask, what the mask leaves out
+    comes back as it was before the noise.
     """
+    levels = sigmas.values
+    if len(sigmas) == 0:
+        return latent
+    check_channels(denoiser, latent, levels[0])
     if latent.mask is not None:
         denoiser = keeping_unmasked(denoiser, latent.samples, latent.mask, latent.clean, latent.noise)
-    levels = sigmas.values
-    noise = noise_for(method, latent.samples, levels, seed)
-    walk = SAMPLERS[method](denoiser, latent.samples, levels, noise)
+    walk = SAMPLERS[method](denoiser, latent.samples, levels, noise_for(method, latent.samples, levels, seed))
     for done in range(len(sigmas) + 1):
         try:
             next(walk)
         except StopIteration as end:
             yield Progress(len(sigmas), len(sigmas))
-            return Latent(end.value, latent.mask)
+            return with_kept_part(latent, end.value) if levels[-1] == 0 else Latent(end.value, latent.mask)
         yield Progress(done, len(sigmas))
     raise AssertionError("a sampler yields one step per level")
 
@@ -43,17 +56,57 @@ def ksampler(
     positive: Conditioning,
     negative: Conditioning,
     latent_image: Latent,
-    seed: Annotated[int, Seed()] = 0,
-    steps: Annotated[int, Range(1, 10000)] = 20,
-    cfg: Annotated[float, Range(0, 100, 0.1)] = 8.0,
+    seed: RandomSeed = 0,
+    steps: StepCount = 20,
+    cfg: Guidance = 8.0,
     sampler_name: Method = "euler",
     scheduler: Scheduler = "normal",
-    denoise: Annotated[float, Range(0, 1, 0.01)] = 1.0,
+    denoise: Denoise = 1.0,
 ) -> Steps[Latent]:
-    """Noise, guidance and sampling in one: Schedule, AddNoise, UNetPredict twice, CFGCombine and Sampler."""
-    levels = schedule(scheduler, model.parameterization, steps, denoise, sampler_name)
-    sigmas = Sigmas(levels, model.parameterization.sigma_max)
-    if len(sigmas) == 0:
-        return latent_image
-    denoiser = cfg_combine(unet_predict(model, positive), unet_predict(model, negative), cfg)
-    return (yield from sample(denoiser, add_noise(latent_image, sigmas, seed=seed), sigmas, sampler_name, seed))
+    """Noise, guidance and sampling in one: Schedule, AddNoise, UNetPredict twice, CFGCombine and Sampler.
+
+    For dpm_2 and uni_pc the schedule is that of one step more, without the level before the last.
+    """
+    parameterization = model.parameterization
+    sigmas = Sigmas(schedule(scheduler, parameterization, steps, denoise, sampler_name), parameterization.sigma_max)
+    noisy = noise_added(latent_image, sigmas, seed=seed)
+    return (yield from sample(guided(model, positive, negative, cfg), noisy, sigmas, sampler_name, seed))
+
+
+@node("KSamplerAdvanced", category="sampling")
+def ksampler_advanced(
+    model: Model,
+    positive: Conditioning,
+    negative: Conditioning,
+    latent_image: Latent,
+    add_noise: Annotated[Switch, "disable for a latent that has its noise already, from the steps before"] = "enable",
+    noise_seed: RandomSeed = 0,
+    steps: Annotated[int, Range(1, 10000), "of the whole way, of which these are a part"] = 20,
+    cfg: Guidance = 8.0,
+    sampler_name: Method = "euler",
+    scheduler: Scheduler = "normal",
+    start_at_step: Annotated[int, Range(0, 10000), "0 is the first"] = 0,
+    end_at_step: Annotated[int, Range(0, 10000), "this step is not taken any more"] = 10000,
+    return_with_leftover_noise: Annotated[Switch, "disable to remove all noise in the last step"] = "disable",
+) -> Steps[Latent]:
+    """A part of the way of a KSampler: for two prompts, models or guidances, one after the other."""
+    parameterization = model.parameterization
+    levels = schedule(scheduler, parameterization, steps, method=sampler_name)[: end_at_step + 1]
+    if return_with_leftover_noise == "disable":
+        levels = torch.cat([levels[:-1], torch.zeros(1)])
+    sigmas = Sigmas(levels[start_at_step:], parameterization.sigma_max)
+    noisy = noise_added(latent_image, sigmas, seed=noise_seed) if add_noise == "enable" else latent_image
+    return (yield from sample(guided(model, positive, negative, cfg), noisy, sigmas, sampler_name, noise_seed))
+
+
+def guided(model: Model, positive: Conditioning, negative: Conditioning, scale: float) -> Denoiser:
+    """A model's predictions under two prompts, combined."""
+    return cfg_combine(unet_predict(model, positive), unet_predict(model, negative), scale)
+
+
+def with_kept_part(latent: Latent, samples: Tensor) -> Latent:
+    """The samples, and where the latent's mask is 0, exactly what the latent was: the last step's arithmetic rounds."""
+    if latent.mask is None:
+        return Latent(samples)
+    clean = latent.samples if latent.clean is None else latent.clean
+    return Latent(torch.where(sized(latent.mask, samples) > 0, samples, clean), latent.mask)

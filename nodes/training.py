@@ -1,0 +1,241 @@
+"""Training, from pictures to a checkpoint: each part learns in a node that goes on where it was stopped."""
+
+import copy
+import json
+from collections.abc import Generator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Literal, NamedTuple
+
+from nodegraph import Artifact, BadInput, File, Profile, Progress, Range, SaveName, Seed, Steps, node
+
+from .diffusion.checkpoint import Checkpoint
+from .diffusion.models import Model, TextEncoder, Vae
+from .diffusion.parameterization import Parameterization
+from .diffusion.safetensors_file import BadCheckpoint, write_bytes
+from .diffusion.training import autoencoder, classifier, contrastive, denoising
+from .diffusion.training.classifier import Classifier
+from .diffusion.training.curves import plot_losses
+from .diffusion.training.evaluation import evaluate
+from .diffusion.training.loop import OtherRecipe, Recipe, Task, built, finished, fit
+from .diffusion.training.pictures import PictureSet, draw_scenes
+from .diffusion.training.render import BadPack, render_sprites
+from .diffusion.training.vocabulary import caption_tokenizer
+from .diffusion.unet import UNet
+from .loaders import placed
+from .types import Image
+
+IconPack = Annotated[Path, File("data")]
+State = Annotated[Path, SaveName("output"), "where the state is kept; a training that was stopped goes on from there"]
+TrainingSteps = Annotated[int, Range(1, 1_000_000)]
+Rate = Annotated[float, Range(0, 1), "the peak of the learning rate"]
+Batch = Annotated[int, Range(1, 4096)]
+
+
+@dataclass(frozen=True)
+class Losses:
+    """The loss of every step of a training, in order."""
+
+    values: tuple[float, ...]
+    title: str
+
+
+class TrainedVae(NamedTuple):
+    """An autoencoder, and the losses of its decoder and of its encoder."""
+
+    vae: Vae
+    decoder_losses: Losses
+    encoder_losses: Losses
+
+
+class TrainedClip(NamedTuple):
+    """A text encoder whose embeddings lie near those of the pictures, and the losses."""
+
+    clip: TextEncoder
+    losses: Losses
+
+
+class TrainedUNet(NamedTuple):
+    """A model, the text encoder that learnt along with it, and the losses."""
+
+    model: Model
+    clip: TextEncoder
+    losses: Losses
+
+
+class TrainedClassifier(NamedTuple):
+    """A classifier and the losses."""
+
+    classifier: Classifier
+    losses: Losses
+
+
+@node("PictureSet", category="training")
+def picture_set(noto: IconPack, twemoji: IconPack, fluent: IconPack) -> PictureSet:
+    """Emoji of three icon packs (Iconify JSON) to compose captioned scenes of: 133 concepts in 3 styles, 5 shapes."""
+    try:
+        return PictureSet(*render_sprites({"noto": noto, "flat": twemoji, "fluent": fluent}))
+    except (BadPack, ImportError) as error:
+        raise BadInput(str(error), hint="make data, pip install 'nodegraph[train]'") from error
+
+
+@node("DrawScenes", category="training")
+def draw(pictures: PictureSet, count: Annotated[int, Range(1, 1000)] = 64, seed: Annotated[int, Seed()] = 0) -> Image:
+    """Random scenes of a picture set, as training sees them."""
+    return Image((pictures.compose(draw_scenes(count, seed)) + 1) / 2)
+
+
+def _trained(task: Task, recipe: Recipe, state: Path, title: str, begin: int = 0, end: int = 0) -> Steps[Losses]:
+    """Train a task; the node it belongs to is at step `begin` of `end or recipe.steps` before it."""
+    training = fit(task, recipe, state.with_name(f"{state.name}.state.safetensors"))
+    try:
+        losses = yield from _progress(training, begin, end or recipe.steps)
+    except OtherRecipe as error:
+        raise BadInput(str(error), hint="delete that file, or give another name as `state`") from error
+    return Losses(tuple(losses), title)
+
+
+def _progress(training: Generator[int, None, list[float]], begin: int, end: int) -> Steps[list[float]]:
+    """The steps of a training as progress; closing this closes the training, which then saves its state."""
+    try:
+        while True:
+            yield Progress(begin + next(training), end)
+    except StopIteration as finish:
+        return finish.value
+    finally:
+        training.close()
+
+
+@node("TrainVAE", category="training")
+def train_vae(
+    pictures: PictureSet,
+    steps: TrainingSteps = 5500,
+    encoder_steps: TrainingSteps = 2500,
+    rate: Rate = 2e-3,
+    batch: Batch = 16,
+    state: State = Path("training/vae"),
+    *,
+    profile: Profile,
+) -> Steps[TrainedVae]:
+    """Train a decoder to restore what linear latents lose, then an encoder that gives the same latents."""
+    model = built(lambda: autoencoder.new_autoencoder(autoencoder.EMBEDDED))
+    latents = autoencoder.BlockPrincipalComponents.of(pictures)
+    decoder = autoencoder.DecoderTask(model, latents, pictures, batch)
+    ends = ("decoder.conv_in", "decoder.conv_out", "encoder.conv_in", "encoder.conv_out")
+    total, name = steps + encoder_steps, state.name
+    recipe = Recipe(steps, rate, average=0.999, adam_only=ends)
+    decoding = yield from _trained(decoder, recipe, state.with_name(f"{name}-decoder"), "VAE decoder", 0, total)
+    encoder = autoencoder.EncoderTask(model, latents, pictures, batch)
+    recipe = Recipe(encoder_steps, rate, average=0.995, adam_only=ends)
+    encoding = yield from _trained(encoder, recipe, state.with_name(f"{name}-encoder"), "VAE encoder", steps, total)
+    vae = Vae(finished(model), autoencoder.SCALE, placed(profile).exact())
+    return TrainedVae(vae, decoding, encoding)
+
+
+@node("TrainCLIP", category="training")
+def train_clip(
+    pictures: PictureSet,
+    steps: TrainingSteps = 600,
+    rate: Rate = 1.5e-3,
+    batch: Batch = 96,
+    state: State = Path("training/clip"),
+    *,
+    profile: Profile,
+) -> Steps[TrainedClip]:
+    """Train a text tower and an image tower until captions and pictures find each other (CLIP)."""
+    tokenizer = caption_tokenizer()
+    towers = built(lambda: contrastive.new_towers(tokenizer))
+    task = contrastive.ContrastiveTask(towers, tokenizer, pictures, batch)
+    losses = yield from _trained(task, Recipe(steps, rate, average=0.995), state, "CLIP")
+    return TrainedClip(TextEncoder(finished(towers.text), tokenizer, placed(profile).exact()), losses)
+
+
+@node("TrainUNet", category="training")
+def train_unet(
+    pictures: PictureSet,
+    clip: TextEncoder,
+    steps: TrainingSteps = 3800,
+    rate: Rate = 1.5e-3,
+    batch: Batch = 128,
+    state: State = Path("training/unet"),
+    *,
+    profile: Profile,
+) -> Steps[TrainedUNet]:
+    """Train a U-Net to predict the noise in a random picture at a random step; the text encoder learns along.
+
+    A tenth of the captions is dropped, so that the model also knows pictures without text, as guidance needs it.
+    """
+    unet: UNet = built(lambda: denoising.new_unet(denoising.EMBEDDED))
+    tower = copy.deepcopy(clip.tower).requires_grad_(True)
+    latents = autoencoder.BlockPrincipalComponents.of(pictures)
+    task = denoising.DenoisingTask(unet, tower, clip.tokenizer, latents, pictures, batch=batch)
+    recipe = Recipe(steps, rate, average=0.9995, adam_only=("unet.input_blocks.0", "unet.out"))
+    losses = yield from _trained(task, recipe, state, "U-Net")
+    place = placed(profile)
+    model = Model(finished(unet), Parameterization.stable_diffusion(), place)
+    return TrainedUNet(model, TextEncoder(finished(tower), clip.tokenizer, place.exact()), losses)
+
+
+@node("PlotLosses", category="training")
+def plot(losses: Losses) -> Image:
+    """A loss curve as a picture."""
+    return Image(plot_losses(list(losses.values), losses.title)[None])
+
+
+@node("TrainClassifier", category="training")
+def train_classifier(
+    pictures: PictureSet,
+    steps: TrainingSteps = 3000,
+    rate: Rate = 1e-3,
+    batch: Batch = 64,
+    state: State = Path("training/classifier"),
+) -> Steps[TrainedClassifier]:
+    """Train a judge of generated pictures on real ones: concept, colour, background and style."""
+    model = built(Classifier)
+    task = classifier.ClassifierTask(model, pictures, batch)
+    losses = yield from _trained(task, Recipe(steps, rate, average=0.998), state, "classifier")
+    return TrainedClassifier(finished(model), losses)
+
+
+@node("SaveClassifier", category="training", effect=True)
+def save_classifier(
+    judge: Classifier, filename_prefix: Annotated[Path, SaveName("output")] = Path("classifier")
+) -> tuple[Artifact, ...]:
+    """Save a classifier of the picture set."""
+    path = filename_prefix.with_name(f"{filename_prefix.name}.safetensors")
+    classifier.save_classifier(judge, path)
+    return (Artifact(path, "model", "application/octet-stream"),)
+
+
+@node("LoadClassifier", category="training")
+def load_classifier(name: Annotated[Path, File("checkpoints")]) -> Classifier:
+    """Load a classifier of the picture set."""
+    try:
+        return classifier.load_classifier(name)
+    except BadCheckpoint as error:
+        raise BadInput(str(error)) from error
+
+
+@node("JudgeModel", category="training", effect=True)
+def judge_model(
+    model: Model,
+    clip: TextEncoder,
+    vae: Vae,
+    judge: Classifier,
+    combinations: Literal["any", "never trained"] = "any",
+    count: Annotated[int, Range(1, 10_000)] = 200,
+    steps: Annotated[int, Range(1, 1000)] = 20,
+    cfg: Annotated[float, Range(0, 100)] = 3.0,
+    seed: Annotated[int, Seed()] = 20_000,
+    filename_prefix: Annotated[Path, SaveName("output")] = Path("accuracy"),
+) -> Steps[tuple[Artifact, ...]]:
+    """Generate pictures from captions, let a classifier name what they show, and save how often it is what was asked."""
+    scenes = draw_scenes(count, seed, unseen=combinations == "never trained")
+    walk = evaluate(Checkpoint(model, clip, vae), judge, scenes, steps=steps, scale=cfg, seed=seed)
+    while True:
+        try:
+            yield Progress(next(walk), count)
+        except StopIteration as finish:
+            path = filename_prefix.with_name(f"{filename_prefix.name}.json")
+            write_bytes(json.dumps(asdict(finish.value), indent=2).encode() + b"\n", path)
+            return (Artifact(path, "text", "application/json"),)

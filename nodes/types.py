@@ -1,15 +1,15 @@
 """What flows along the wires: immutable values with the tensors in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from .diffusion.conditioning import Conditioning
+from .diffusion.conditioning import Conditioning as Prompt
 from .diffusion.denoiser import Denoiser
 from .diffusion.models import Model, TextEncoder, Vae
 
-__all__ = ["Conditioning", "Denoiser", "Image", "Latent", "Mask", "Model", "Sigmas", "TextEncoder", "Vae"]
+__all__ = ["Conditioning", "Denoiser", "Image", "Latent", "Mask", "Model", "Prompt", "Sigmas", "TextEncoder", "Vae"]
 
 
 def _bad(tensor: Tensor, name: str) -> str | None:
@@ -21,7 +21,7 @@ def _bad(tensor: Tensor, name: str) -> str | None:
 
 @dataclass(frozen=True, eq=False)
 class Latent:
-    """Pictures in the small space in which diffusion works: samples [batch, 4, height / 8, width / 8], deviation about 1.
+    """Pictures in the small space of diffusion: samples [batch, 4, height / 8, width / 8], deviation about 1.
 
     `mask` ([1 or batch, 1, height, width], 0…1, of any size) says where to paint; elsewhere sampling keeps `clean`, the
     latent as it was before `noise` was added.
@@ -40,6 +40,26 @@ class Latent:
     def non_finite(self) -> str | None:
         """What is not a number in it."""
         return _bad(self.samples, "the latent")
+
+
+@dataclass(frozen=True, eq=False)
+class Conditioning:
+    """What steers a prediction: one prompt, or several that count together, each with its strength, place and time."""
+
+    prompts: tuple[Prompt, ...]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all tensors."""
+        return sum(prompt.nbytes for prompt in self.prompts)
+
+    def each(self, **changes: object) -> "Conditioning":
+        """The same prompts with some of their fields changed."""
+        return Conditioning(tuple(replace(prompt, **changes) for prompt in self.prompts))
+
+    def non_finite(self) -> str | None:
+        """What is not a number in it."""
+        return next((fault for prompt in self.prompts if (fault := prompt.non_finite())), None)
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ from nodegraph import Graph, InvalidGraph, MalformedDocument, MissingFile, json_
 from tests.examples import REGISTRY, document, of
 
 SCHEMA = json_schema(REGISTRY.catalogue())
-VALIDATOR = jsonschema.Draft7Validator(SCHEMA)
+VALIDATOR: Any = jsonschema.Draft7Validator(SCHEMA)
 WORKFLOW = document(
     start=of("Empty", size=4, fill=0.5),
     walk=of("Walk", {"latent": "start.latent"}, steps=2, method="heun"),

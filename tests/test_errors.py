@@ -1,5 +1,7 @@
 """Errors: readable, placed, and with the exit code the command line needs."""
 
+from typing import Any
+
 import pytest
 
 from nodegraph import errors
@@ -41,7 +43,19 @@ def test_a_failed_node_tells_an_expected_failure_in_its_own_words() -> None:
     assert str(NodeFailed("a", "Add", ValueError("too large"))) == "a (Add): ValueError: too large"
 
 
-ODD = [10**10000, -(10**10000), "x" * 10**6, "\ud800", [[]] * 9, {1: 2}, object(), float("nan"), b"", None, True]
+ODD: list[Any] = [
+    10**10000,
+    -(10**10000),
+    "x" * 10**6,
+    "\ud800",
+    [[]] * 9,
+    {1: 2},
+    object(),
+    float("nan"),
+    b"",
+    None,
+    True,
+]
 
 
 @pytest.mark.parametrize("value", ODD, ids=lambda value: type(value).__name__)

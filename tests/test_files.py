@@ -1,8 +1,10 @@
 """Names become contained paths; files become what is in them."""
 
+import hashlib
 import os
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -141,6 +143,29 @@ def test_only_a_file_that_has_settled_is_remembered(tmp_path: Path, monkeypatch:
     assert list(known.values()) == [digest]
     known[next(iter(known))] = "remembered"
     assert content_hash(path, known) == "remembered"
+
+
+@pytest.mark.parametrize("changes", [1, 9])
+def test_a_file_that_changes_while_it_is_read_is_read_again(
+    changes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a"
+    path.write_text("begun")
+    contents = [f"content {place}" for place in range(changes)]
+    digest = hashlib.file_digest
+
+    def digest_and_change(file: Any, name: str) -> Any:
+        read = digest(file, name)
+        if contents:
+            path.write_text(contents.pop())
+        return read
+
+    monkeypatch.setattr(hashlib, "file_digest", digest_and_change)
+    if changes == 1:
+        assert content_hash(path, {}) == hashlib.sha256(b"content 0").hexdigest()
+    else:
+        with pytest.raises(MissingFile, match="keeps changing"):
+            content_hash(path, {})
 
 
 def test_a_file_that_has_gone_is_missing(tmp_path: Path) -> None:

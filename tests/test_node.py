@@ -1,8 +1,6 @@
 """A fully annotated function is a node; anything less is told at once."""
 
-# pyright: reportUnusedFunction=false -- nodes are declared here to see whether they can be
-
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -161,59 +159,51 @@ def test_artifacts_are_no_output() -> None:
     assert set(declared(write, effect=True).description.outputs) == {"first"}
 
 
-def bad_annotation(x) -> int: ...  # type: ignore  # noqa: PGH003 -- this is the mistake
-def no_return(x: int): ...
-def rest(*values: int) -> int: ...  # pyright: ignore[reportReturnType] -- only declared, here and below
-def keywords(**values: int) -> int: ...  # pyright: ignore[reportReturnType]
-def unknown_name(x: "Nowhere") -> int: ...  # type: ignore  # noqa: F821, PGH003 -- this is the mistake
-def widget_for_type(seed: Seed) -> int: ...  # pyright: ignore[reportReturnType]
-def widget_class(seed: Annotated[int, Seed]) -> int: ...  # pyright: ignore[reportReturnType]
-def two_widgets(x: Annotated[int, Seed(), Range()]) -> int: ...  # pyright: ignore[reportReturnType]
-def wrong_widget(x: Annotated[str, Range()]) -> int: ...  # pyright: ignore[reportReturnType]
-def file_as_text(x: Annotated[str, File("data")]) -> int: ...  # pyright: ignore[reportReturnType]
-def wrong_default(x: int = 1.5) -> int: ...  # type: ignore  # noqa: PGH003 -- this is the mistake
-def out_of_range(x: Annotated[int, Range(1, 5)] = 9) -> int: ...  # pyright: ignore[reportReturnType]
-def none_default(x: int = None) -> int: ...  # type: ignore  # noqa: PGH003, RUF013 -- this is the mistake
-def unnamed_union() -> Latent | int: ...  # pyright: ignore[reportReturnType]
-def unnamed_list() -> list[Latent]: ...  # pyright: ignore[reportReturnType]
-def same_names() -> tuple[Latent, Latent]: ...  # pyright: ignore[reportReturnType]
-def artifacts_of_a_value() -> tuple[Artifact, ...]: ...  # pyright: ignore[reportReturnType]
-def document_of_a_value(x: Document) -> int: ...  # pyright: ignore[reportReturnType]
-def yields_without_steps() -> Latent:  # type: ignore  # noqa: PGH003 -- this is the mistake
-    yield Progress(1, 1)
+MISTAKES: list[tuple[str, dict[str, Any], tuple[Any, ...]]] = [
+    # what is said, the annotations of f(x), and the default of x
+    ("'x' has no annotation", {"return": int}, ()),
+    ("return annotation is missing", {"x": int}, ()),
+    ("cannot be read", {"x": "Nowhere", "return": int}, ()),
+    ("cannot be read|not a type", {"x": 3, "return": int}, ()),
+    ("Seed is a widget", {"x": Seed, "return": int}, ()),
+    ("Seed is a widget", {"x": Annotated[int, Seed], "return": int}, ()),
+    ("2 widgets", {"x": Annotated[int, Seed(), Range()], "return": int}, ()),
+    ("does not go with str", {"x": Annotated[str, Range()], "return": int}, ()),
+    ("does not go with str", {"x": Annotated[str, File("data")], "return": int}, ()),
+    ("default of 'x': expected an integer", {"x": int, "return": int}, (1.5,)),
+    ("default of 'x': expected an integer", {"x": int, "return": int}, (True,)),
+    ("default of 'x': expected an integer from 1 to 5", {"x": Annotated[int, Range(1, 5)], "return": int}, (9,)),
+    ("None by default", {"x": int, "return": int}, (None,)),
+    ("needs a name", {"x": int, "return": Latent | int}, ()),
+    ("needs a name", {"x": int, "return": list[Latent]}, ()),
+    ("two outputs are named 'latent'", {"x": int, "return": tuple[Latent, Latent]}, ()),
+    ("only an effect node", {"x": int, "return": tuple[Artifact, ...]}, ()),
+    ("only an effect node", {"x": Document, "return": int}, ()),
+    ("must return Steps", {"x": int, "return": Generator[int, None, Latent]}, ()),
+]
 
 
-def not_a_type(x: 3) -> int: ...  # type: ignore  # noqa: PGH003 -- this is the mistake
+@pytest.mark.parametrize(("said", "annotations", "defaults"), MISTAKES)
+def test_a_bad_declaration_is_told_with_its_node_and_function(
+    said: str, annotations: dict[str, Any], defaults: tuple[Any, ...]
+) -> None:
+    def mistaken(x: Any) -> Any: ...
+
+    mistaken.__annotations__ = annotations
+    mistaken.__defaults__ = defaults
+    with pytest.raises(DeclarationError, match=rf"node 'Test' \(.*mistaken\): .*({said})"):
+        declared(mistaken)
 
 
-@pytest.mark.parametrize(
-    ("function", "said"),
-    [
-        (bad_annotation, "'x' has no annotation"),
-        (no_return, "return annotation is missing"),
-        (rest, "cannot be given by name"),
-        (keywords, "cannot be given by name"),
-        (unknown_name, "cannot be read"),
-        (widget_for_type, "Seed is a widget"),
-        (widget_class, "Seed is a widget"),
-        (two_widgets, "2 widgets"),
-        (wrong_widget, "does not go with str"),
-        (file_as_text, "does not go with str"),
-        (wrong_default, "default of 'x': expected an integer"),
-        (out_of_range, "default of 'x': expected an integer from 1 to 5"),
-        (none_default, "None by default"),
-        (unnamed_union, "needs a name"),
-        (unnamed_list, "needs a name"),
-        (same_names, "two outputs are named 'latent'"),
-        (artifacts_of_a_value, "only an effect node"),
-        (document_of_a_value, "only an effect node"),
-        (yields_without_steps, "must return Steps"),
-        (not_a_type, "cannot be read|not a type"),
-    ],
-)
-def test_a_bad_declaration_is_told_with_its_node_and_function(function: Callable[..., Any], said: str) -> None:
-    with pytest.raises(DeclarationError, match=f"node 'Test' .{function.__name__}.: .*({said})"):
-        declared(function)
+def test_parameters_must_have_names_and_a_node_that_yields_must_say_so() -> None:
+    def rest(*values: int) -> None: ...
+    def keywords(**values: int) -> None: ...
+    def yields() -> Any:
+        yield Progress(1, 1)
+
+    for function, said in ((rest, "by name"), (keywords, "by name"), (yields, "must return Steps")):
+        with pytest.raises(DeclarationError, match=said):
+            declared(function)
 
 
 @pytest.mark.parametrize("name", ["", "a\nb"])

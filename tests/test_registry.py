@@ -1,5 +1,6 @@
 """Registries: values made of modules and packs."""
 
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -44,7 +45,7 @@ def test_a_pack_says_where_its_nodes_are(tmp_path: Any, monkeypatch: pytest.Monk
     source = "from nodegraph import node\n@node('Blur')\ndef blur(x: int) -> int:\n    return x\n"
     (pack / "blur.py").write_text(source)
     (pack / "private.py").write_text(source.replace("Blur", "Private"))
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     registry = Registry.from_packs(["example_pack"])
     assert list(registry) == ["Blur"]
     assert registry["Blur"].description.pack == "example_pack"
@@ -53,7 +54,7 @@ def test_a_pack_says_where_its_nodes_are(tmp_path: Any, monkeypatch: pytest.Monk
 def test_a_pack_that_cannot_be_had_is_told(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "broken_pack.py").write_text("import a_module_that_is_not_there\n")
     (tmp_path / "failing_pack.py").write_text("1 / 0\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     for name, said in (("no_such_pack", "no pack"), ("broken_pack", "a_module_that"), ("failing_pack", "ZeroDivision")):
         with pytest.raises(PackError, match=said):
             Registry.from_packs([name])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 from itertools import groupby
 from typing import Annotated
 
@@ -14,6 +15,7 @@ from nodegraph.catalogue import Catalogue, Description
 from nodegraph.cli.workspace import Debug, Packs, load_catalogue
 from nodegraph.errors import Rejected, UsageError, did_you_mean
 from nodegraph.sockets import Input
+from nodegraph.widgets import Choice
 
 Text = Annotated[str, typer.Argument(metavar="TEXT", help="Only nodes with this text in their name, category or help.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The type of the node, as workflows write it.")]
@@ -61,27 +63,46 @@ def show_node(name: Name, pack: Packs = None, debug: Debug = False) -> None:
     typer.echo(f"{typer.style(node.name, bold=True)}  {belongs}")
     for line in node.docs.splitlines():
         typer.echo(f"  {line}".rstrip())
-    section("Inputs", [(socket.name, socket.type, takes(socket), socket.help) for socket in node.inputs.values()])
+    section(
+        "Inputs", [(socket.name, short(socket.type), takes(socket), said(socket)) for socket in node.inputs.values()]
+    )
     section(
         "Outputs",
-        [(socket.name, socket.type, fits(catalogue, socket.type), socket.help) for socket in node.outputs.values()],
+        [(socket.name, socket.type, fits(catalogue, socket.type), [socket.help]) for socket in node.outputs.values()],
     )
     if node.effect:
         typer.echo("\nIt always runs, and what it needs runs before it.")
 
 
-def section(title: str, rows: list[tuple[str, ...]]) -> None:
+def section(title: str, rows: list[tuple[str, str, str, list[str]]]) -> None:
+    """A line for each socket, and under it what is said about it."""
     if not rows:
         return
     typer.secho(f"\n{title}", bold=True)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        typer.echo("  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
+    names, types = (max(len(row[column]) for row in rows) for column in (0, 1))
+    indent = " " * (names + types + 6)
+    width = max(60, min(100, shutil.get_terminal_size().columns))
+    for name, kind, takes, remarks in rows:
+        typer.echo(f"  {name:{names}}  {kind:{types}}  {takes}".rstrip())
+        for remark in filter(None, remarks):
+            typer.echo(textwrap.fill(remark, width, initial_indent=indent, subsequent_indent=indent))
+
+
+def short(kind: str) -> str:
+    return kind.partition("[")[0]
+
+
+def said(socket: Input) -> list[str]:
+    """The help of an input, and all of its choices."""
+    choices = socket.widget.choices if isinstance(socket.widget, Choice) else ()
+    return [socket.help, ", ".join(map(str, choices))]
 
 
 def takes(socket: Input) -> str:
     """What may stand in an input, in the words that a workflow's problems use."""
     need = "required" if socket.required else f"default {json.dumps(socket.default, ensure_ascii=False)}"
+    if isinstance(socket.widget, Choice):
+        return f"a choice, {need}"
     if socket.widget is None:
         return "a link, required" if socket.required else "a link, optional"
     try:

@@ -4,13 +4,13 @@ Modules are built on the meta device and take the file's memory-mapped tensors, 
 copied unless the type changes. Tiny and full-size files differ in numbers only.
 """
 
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
 from .devices import Placement
 from .layouts import SD1, Extras, Layout, UnknownLayout, below, identify
@@ -21,6 +21,9 @@ from .text_encoder import TextConfig, TextTower
 from .tokenizer import Tokenizer
 from .unet import UNet, UNetConfig
 from .vae import Autoencoder, VaeConfig
+
+FILLS = frozenset({"kaiming_uniform_", "uniform_", "normal_", "fill_", "zero_", "ones_", "zeros_"})
+SHORTEST = 3  # tokens in a text: start, one word, end
 
 
 class Checkpoint(NamedTuple):
@@ -40,37 +43,69 @@ def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
     header = read_header(path)
     try:
         layout, extras = identify(header.shapes), Extras.from_metadata(header.metadata)
-        modules = _build(layout, extras, header)
+        unet, vae, tower = _build(layout, extras, header)
+        tokenizer = _tokenizer(extras, tower.config)
     except UnknownLayout as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
-    except (KeyError, ValueError, TypeError, RuntimeError, ZeroDivisionError, IndexError) as error:
+    except (KeyError, ValueError, TypeError, RuntimeError, ArithmeticError, IndexError) as error:
         raise BadCheckpoint(f"{path.name}: its keys and shapes make no model: {error}") from error
-    exact = replace(placement, dtype=torch.float32)
-    places = {layout.unet: placement, layout.vae: exact, layout.text: exact}
-    for prefix, module in modules.items():
-        _fill(module, prefix, path, places[prefix])
-    tokenizer = (
-        Tokenizer.clip()
-        if extras.merges is None
-        else Tokenizer.from_merges(extras.merges, length=modules[layout.text].config.length)
-    )
-    if tokenizer.vocabulary_size > modules[layout.text].config.vocabulary:
-        raise BadCheckpoint(f"{path.name}: the text tower has fewer rows than its vocabulary has tokens")
+    exact = placement.exact()
+    _fill(unet, layout.unet, path, placement)
+    _fill(vae, layout.vae, path, exact)
+    _fill(tower, layout.text, path, exact)
     return Checkpoint(
-        Model(modules[layout.unet], Parameterization.stable_diffusion(), placement),
-        TextEncoder(modules[layout.text], tokenizer, exact),
-        Vae(modules[layout.vae], layout.scale, exact),
+        Model(unet, Parameterization.stable_diffusion(), placement),
+        TextEncoder(tower, tokenizer, exact),
+        Vae(vae, layout.scale, exact),
     )
 
 
-def _build(layout: Layout, extras: Extras, header: Header) -> dict[str, nn.Module]:
+class Unfilled(TorchFunctionMode):
+    """Within it modules leave their parameters as they were allocated, and may have `most` of them; ValueError beyond.
+
+    On the meta device filling is not free: the first `normal_` imports PyTorch's compiler, which takes a second. And a
+    dishonest file can name more blocks in a few keys than fit into memory even without their weights.
+    """
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self.left = most
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        kwargs = kwargs or {}
+        if func is torch.empty:
+            self.left -= 1
+            if self.left < 0:
+                raise ValueError("they name more blocks than there are tensors for")
+        if getattr(func, "__name__", "") in FILLS:
+            return args[0] if args else kwargs["tensor"]
+        return func(*args, **kwargs)
+
+
+def _build(layout: Layout, extras: Extras, header: Header) -> tuple[UNet, Autoencoder, TextTower]:
     unet, vae, text = (below(header.shapes, prefix) for prefix in (layout.unet, layout.vae, layout.text))
-    with torch.device("meta"):
-        return {
-            layout.unet: UNet(UNetConfig.from_shapes(unet, heads=extras.unet_heads, groups=extras.unet_groups)),
-            layout.vae: Autoencoder(VaeConfig.from_shapes(vae, groups=extras.vae_groups)),
-            layout.text: TextTower(TextConfig.from_shapes(text, heads=extras.text_heads)),
-        }
+    with torch.device("meta"), Unfilled(most=2 * len(header.shapes) + 1000):
+        parts = (
+            UNet(UNetConfig.from_shapes(unet, heads=extras.unet_heads, groups=extras.unet_groups)),
+            Autoencoder(VaeConfig.from_shapes(vae, groups=extras.vae_groups)),
+            TextTower(TextConfig.from_shapes(text, heads=extras.text_heads)),
+        )
+    widths = parts[0].config.context_channels, parts[2].config.channels
+    if widths[0] not in (0, widths[1]):
+        raise ValueError(f"the U-Net reads texts {widths[0]} wide, the text encoder writes {widths[1]}")
+    return parts
+
+
+def _tokenizer(extras: Extras, config: TextConfig) -> Tokenizer:
+    if config.length < SHORTEST:
+        raise ValueError(f"the text encoder reads {config.length} tokens, fewer than {SHORTEST}")
+    tokenizer = Tokenizer.clip() if extras.merges is None else Tokenizer.from_merges(extras.merges, config.length)
+    if tokenizer.length > config.length or tokenizer.vocabulary_size > config.vocabulary:
+        raise ValueError(
+            f"the text encoder knows {config.vocabulary} tokens, {config.length} at once;"
+            f" its vocabulary has {tokenizer.vocabulary_size}, {tokenizer.length} at once"
+        )
+    return tokenizer
 
 
 def _fill(module: nn.Module, prefix: str, path: Path, placement: Placement) -> None:
@@ -84,10 +119,9 @@ def _fill(module: nn.Module, prefix: str, path: Path, placement: Placement) -> N
                 more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
                 raise BadCheckpoint(f"{path.name}: tensors are missing: {', '.join(missing[:3])}{more}")
             for name, like in wanted.items():
-                tensors[name] = _fitting(file.get_tensor(prefix + name), like, prefix + name, path).to(
-                    placement.device, placement.dtype
-                )
-    except SafetensorError as error:
+                tensor = _fitting(file.get_tensor(prefix + name), like, prefix + name, path)
+                tensors[name] = tensor.to(placement.device, placement.dtype)
+    except (SafetensorError, OSError) as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
     module.load_state_dict(tensors, assign=True)
     module.requires_grad_(False).eval()
@@ -95,11 +129,9 @@ def _fill(module: nn.Module, prefix: str, path: Path, placement: Placement) -> N
 
 def _fitting(tensor: Tensor, like: Tensor, name: str, path: Path) -> Tensor:
     # The VAE's attention is 1×1 convolutions in the original files, and linear in some that were saved again.
-    if tensor.shape != like.shape and tensor.numel() == like.numel():
-        squeezed = [size for size in like.shape if size != 1]
-        if [size for size in tensor.shape if size != 1] == squeezed:
-            return tensor.reshape(like.shape)
-    if tensor.shape != like.shape or not tensor.is_floating_point():
+    if [size for size in tensor.shape if size != 1] == [size for size in like.shape if size != 1]:
+        tensor = tensor.reshape(like.shape)
+    if tensor.shape != like.shape or not tensor.is_floating_point() or tensor.numel() == 0:
         expected, got = list(like.shape), f"{tensor.dtype} {list(tensor.shape)}".removeprefix("torch.")
         raise BadCheckpoint(f"{path.name}: tensor {name!r}: expected float {expected}, got {got}")
     return tensor

@@ -13,7 +13,7 @@ class Conditioning:
 
     `context` holds the token embeddings, [1, tokens, channels] (or a row per latent); `pooled` the embedding of the
     whole text, [1, channels], for the families that use it; `extra` further inputs of the model by name, each with one
-    row. `strength`, `mask` (0 to 1, [1, 1, height, width] of the latent) and the part of the way from `start` to `end`
+    row. `strength`, `mask` ([1 or batch, 1, height, width], of any size) and the part of the way from `start` to `end`
     (0 is pure noise, 1 the picture) say how much a prompt counts among several, where, and when.
     """
 

@@ -1,6 +1,6 @@
 """Where things are computed and in what type: nothing else in this library decides it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -13,6 +13,10 @@ class Placement:
 
     device: torch.device
     dtype: torch.dtype
+
+    def exact(self) -> "Placement":
+        """The same device in float32, for networks that run once a picture or would overflow in float16."""
+        return replace(self, dtype=torch.float32)
 
 
 def placement(device: str = "auto", dtype: str = "auto") -> Placement:

@@ -11,6 +11,7 @@ from torch.nn import functional
 from .conditioning import Conditioning
 from .denoiser import Denoiser, DiffusionModel, Leaf, Prediction
 from .parameterization import Scalar, rows
+from .resize import repeated
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +61,10 @@ class RescaledGuided(Guided):
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A term of an average: it counts with `weight` (a number, or one per pixel) while `low` ≤ sigma ≤ `high`."""
+    """A term of an average: it counts with `weight` while `low` ≤ sigma ≤ `high`.
+
+    The weight is a number, or a mask [1 or batch, 1, height, width] of any size.
+    """
 
     denoiser: Denoiser
     weight: float | Tensor = 1.0
@@ -77,7 +81,7 @@ class Part:
 class Average(Denoiser):
     """Σ wD / Σ w over the parts that are active: several prompts at once, or each in its region.
 
-    Weights are masks of the latent's height and width, or numbers. Where no part has weight the estimate is 0.
+    Where no part has weight the estimate is 0.
     """
 
     parts: tuple[Part, ...]
@@ -89,7 +93,7 @@ class Average(Denoiser):
         total, weights = torch.zeros_like(x), torch.zeros_like(x)
         for part in self.parts:
             if part.active(sigma):
-                weight = torch.as_tensor(part.weight).to(x)
+                weight = part.weight if isinstance(part.weight, float | int) else sized(part.weight, x)
                 total = total + part.denoiser.fold(x, sigma, estimates) * weight
                 weights = weights + weight
         return torch.where(weights == 0, 0, total / weights)
@@ -146,9 +150,15 @@ def prediction(model: DiffusionModel, conditionings: Sequence[Conditioning]) -> 
 
 
 def keeping_unmasked(inner: Denoiser, x: Tensor, mask: Tensor, clean: Tensor | None, noise: Tensor | None) -> Denoiser:
-    """Inpainting for a noisy latent x and a mask of any size; a latent that no noise was added to is its own original."""
-    sized = functional.interpolate(mask, size=tuple(x.shape[-2:]), mode="bilinear")
-    return Inpainting(inner, sized, x if clean is None else clean, torch.zeros_like(x) if noise is None else noise)
+    """Inpainting for a noisy latent x and a mask of any size; a latent without added noise is its own original."""
+    noise = torch.zeros_like(x) if noise is None else noise
+    return Inpainting(inner, sized(mask, x), x if clean is None else clean, noise)
+
+
+def sized(mask: Tensor, x: Tensor) -> Tensor:
+    """A mask [masks, 1, height, width] with the height and width of x, one for each of x's rows, or one for all."""
+    resized = functional.interpolate(mask, size=tuple(x.shape[-2:]), mode="bilinear").to(x)
+    return resized if len(resized) == 1 else repeated(resized, len(x))
 
 
 def _part(model: DiffusionModel, conditioning: Conditioning) -> Part:

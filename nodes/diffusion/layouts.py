@@ -9,6 +9,8 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from .safetensors_file import shortened
+
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -25,17 +27,29 @@ class Layout:
 
 SD1 = Layout("SD1")
 
-# A key that only this family has → its name; those without a layout are known, and refused by name.
-MARKS: dict[str, str] = {
-    "conditioner.embedders.1.model.ln_final.weight": "SDXL",
-    "conditioner.embedders.0.model.ln_final.weight": "the SDXL refiner",
-    "cond_stage_model.model.ln_final.weight": "SD2",
-    "cond_stage_model.transformer.text_model.final_layer_norm.weight": "SD1",
-    "double_blocks.0.img_attn.qkv.weight": "Flux",
-    "model.diffusion_model.joint_blocks.0.x_block.attn.qkv.weight": "SD3",
-    "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight": "a LoRA",
-    "control_model.input_blocks.0.0.weight": "a ControlNet",
-}
+# What some key of a family begins with or holds → the family's name; the first that fits counts. Those without a layout
+# are known, and refused by name. A ControlNet may be published inside a whole checkpoint, so families come first.
+MARKS: tuple[tuple[str, str], ...] = (
+    ("conditioner.embedders.1.model.", "SDXL"),
+    ("conditioner.embedders.0.model.", "the refiner of SDXL"),
+    ("cond_stage_model.model.", "SD2"),
+    ("cond_stage_model.transformer.text_model.", "SD1"),
+    ("double_blocks.0.img_attn.", "Flux"),
+    ("joint_blocks.0.x_block.", "SD3"),
+    ("control_model.", "a ControlNet"),
+    ("controlnet_cond_embedding.", "a ControlNet in diffusers' layout"),
+    (".lora_down.", "a LoRA"),
+    (".lora.down.", "a LoRA"),
+    (".lora_A.", "a LoRA"),
+    (".hada_w1_", "a LoRA (LoHa)"),
+    (".lokr_w1", "a LoRA (LoKr)"),
+    ("emb_params", "a textual inversion"),
+    ("clip_g", "a textual inversion"),
+    ("model.diffusion_model.", "a U-Net without text encoder and VAE"),
+    ("down_blocks.0.", "a part of a model in diffusers' layout"),
+    ("decoder.conv_in.", "a VAE alone"),
+    ("text_model.", "a text encoder alone"),
+)
 LAYOUTS: dict[str, Layout] = {"SD1": SD1}
 
 
@@ -45,7 +59,7 @@ class UnknownLayout(ValueError):
 
 def identify(shapes: Shapes) -> Layout:
     """The layout of a checkpoint with these keys; UnknownLayout says what the file seems to be instead."""
-    found = next((name for mark, name in MARKS.items() if mark in shapes), None)
+    found = next((name for mark, name in MARKS if any(mark in key for key in shapes)), None)
     if found in LAYOUTS:
         layout = LAYOUTS[found]
         absent = [part for part in ("unet", "vae", "text") if not below(shapes, getattr(layout, part))]
@@ -53,10 +67,8 @@ def identify(shapes: Shapes) -> Layout:
             return layout
         raise UnknownLayout(f"an {found} checkpoint without its {' and '.join(absent)}: no key begins with theirs")
     if found:
-        raise UnknownLayout(f"this is {found}, which cannot be loaded here yet; SD1 checkpoints can")
-    if "decoder.conv_in.weight" in shapes:
-        raise UnknownLayout("this is a VAE alone, not a checkpoint")
-    example = ", ".join(repr(key) for key in list(shapes)[:3]) or "none at all"
+        raise UnknownLayout(f"this is {found}, which cannot be loaded here; {' and '.join(LAYOUTS)} checkpoints can")
+    example = ", ".join(shortened(key) for key in list(shapes)[:3]) or "none at all"
     raise UnknownLayout(f"no known family of models has its keys ({example}, …)")
 
 
@@ -82,9 +94,13 @@ class Extras:
         """Read them; a file without them has the family's values. ValueError where they are not what was written."""
         try:
             given = json.loads(metadata.get(cls.METADATA_KEY, "{}"))
-            merges = tuple(given.pop("merges")) if "merges" in given else None
-            return cls(**given, merges=merges)
-        except (TypeError, AttributeError, json.JSONDecodeError, RecursionError) as error:
+            merges = given.pop("merges", None)
+            if merges is not None and not (isinstance(merges, list) and all(isinstance(item, str) for item in merges)):
+                raise TypeError("its merges are not a list of texts")
+            if not all(type(value) is int and value > 0 for value in given.values()):
+                raise TypeError("its numbers are not positive and whole")
+            return cls(**given, merges=None if merges is None else tuple(merges))
+        except (TypeError, AttributeError, ValueError, RecursionError) as error:
             raise ValueError(f"the metadata {cls.METADATA_KEY!r} cannot be read: {error}") from error
 
     def to_metadata(self) -> dict[str, str]:

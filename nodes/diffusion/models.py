@@ -56,7 +56,7 @@ class TextEncoder:
         return replace(self, skip=min(layers, self.tower.config.layers - 1))
 
     def encode(self, prompt: str) -> Conditioning:
-        """Embed a prompt with its weights: context [1, n · length, channels] for a prompt of n sequences."""
+        """Embed a prompt with its weights: context [1, n · length, channels] for one of n sequences, on the CPU."""
         parts = chunks(self.tokenizer, prompt)
         embeddings = self._embed([list(part.ids) for part in parts])
         weights = torch.tensor([part.weights for part in parts], device=embeddings.device)
@@ -67,7 +67,7 @@ class TextEncoder:
 
     @torch.no_grad()
     def _embed(self, ids: list[list[int]]) -> Tensor:
-        return self.tower(torch.tensor(ids, device=self.placement.device), self.skip).float()
+        return self.tower(torch.tensor(ids, device=self.placement.device), self.skip).float().cpu()
 
     @property
     def nbytes(self) -> int:

@@ -91,5 +91,5 @@ NOISE_KINDS: dict[str, Draw] = {
 
 
 def draw_noise(kind: str, shape: Sequence[int], seed: int) -> Tensor:
-    """Noise of a kind, [batch, channels, height, width], float32, from the CPU generator. Gaussian is `seeded_noise`."""
+    """Noise of a kind, [batch, channels, height, width], float32, from the CPU generator with a seed."""
     return NOISE_KINDS[kind](shape, torch.Generator().manual_seed(seed))

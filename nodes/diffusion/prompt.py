@@ -16,8 +16,8 @@ from .tokenizer import Tokenizer
 EMPHASIS = 1.1
 DEEPEST = 64  # brackets further in are plain text; 1.1 to this power is 446, far beyond use
 WHOLE = 8  # a piece of fewer tokens than this is moved to the next sequence rather than cut
-ESCAPES = {r"\(": "\ue000", r"\)": "\ue001"}  # private-use characters stand for escaped brackets while parsing
-PLAIN = str.maketrans({"\ue000": "(", "\ue001": ")"})
+ESCAPES = {r"\(": "\ud800", r"\)": "\ud801"}  # halves of characters, which no text holds, stand in while parsing
+PLAIN = str.maketrans("\ud800\ud801", "()")
 
 
 class Piece(NamedTuple):

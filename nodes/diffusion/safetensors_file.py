@@ -4,9 +4,10 @@ import json
 import math
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 LONGEST = 16 << 20
@@ -16,6 +17,7 @@ WIDTHS = {
     "F64": 8, "F32": 4, "F16": 2, "BF16": 2, "F8_E4M3": 1, "F8_E5M2": 1,
     "I64": 8, "I32": 4, "I16": 2, "I8": 1, "U8": 1, "U16": 2, "U32": 4, "U64": 8, "BOOL": 1,
 }  # fmt: skip
+PICKLES = (b"PK", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 class BadCheckpoint(ValueError):
@@ -36,19 +38,18 @@ def read_header(path: Path) -> Header:
 
     Only the header is read, at most 16 MiB of it.
     """
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        start = file.read(8)
-        length = int.from_bytes(start, "little")
-        if len(start) < 8 or start[:2] in (b"PK", b"\x80\x02"):
-            raise BadCheckpoint(_not_safetensors(path, start))
-        if length > min(LONGEST, size - 8):
-            raise BadCheckpoint(
-                f"{path.name}: the file has {size} bytes, its header claims {length}: cut short, or no safetensors file"
-            )
-        text = file.read(length)
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            start = file.read(8)
+            length = int.from_bytes(start, "little")
+            if len(start) < 8 or length > min(LONGEST, size - 8):
+                raise BadCheckpoint(f"{path.name}: {_why_not(start, length, size)}")
+            text = file.read(length)
+    except OSError as error:
+        raise BadCheckpoint(f"{path.name}: cannot be read: {error.strerror or error}") from error
     if not text.startswith(b"{"):
-        raise BadCheckpoint(_not_safetensors(path, start))
+        raise BadCheckpoint(f"{path.name}: not a safetensors file")
     try:
         entries = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -56,10 +57,12 @@ def read_header(path: Path) -> Header:
     return _checked(path, entries, size - 8 - length)
 
 
-def _not_safetensors(path: Path, start: bytes) -> str:
-    if start[:2] in (b"PK", b"\x80\x02"):
-        return f"{path.name}: this is a pickle (.ckpt, .pt), which can run code; convert it to safetensors first"
-    return f"{path.name}: not a safetensors file"
+def _why_not(start: bytes, length: int, size: int) -> str:
+    if start[:2] in PICKLES:  # asked only of files that are refused: the length of an honest header may begin like this
+        return "this is a pickle (.ckpt, .pt), which can run code; convert it to safetensors first"
+    if len(start) == 8 and LONGEST < length <= size - 8:
+        return f"its header claims {length} bytes, more than {LONGEST}"
+    return f"the file has {size} bytes, its header claims {length}: cut short, or no safetensors file"
 
 
 def _checked(path: Path, entries: dict[str, object], data: int) -> Header:
@@ -74,9 +77,8 @@ def _checked(path: Path, entries: dict[str, object], data: int) -> Header:
     for name, entry in entries.items():
         dtype, shape, (begin, end) = _entry(path, name, entry)
         if not 0 <= begin <= end <= data or end - begin != math.prod(shape) * WIDTHS[dtype]:
-            raise BadCheckpoint(
-                f"{path.name}: tensor {name!r} of {dtype}{list(shape)} cannot be bytes {begin} to {end} of {data}"
-            )
+            place = f"cannot be bytes {begin} to {end} of {data}"
+            raise BadCheckpoint(f"{path.name}: tensor {shortened(name)} of {dtype}{list(shape)} {place}")
         shapes[name], dtypes[name] = shape, dtype
         spans.append((begin, end, name))
     _no_overlap(path, sorted(spans))
@@ -84,30 +86,44 @@ def _checked(path: Path, entries: dict[str, object], data: int) -> Header:
 
 
 def _entry(path: Path, name: str, entry: object) -> tuple[str, tuple[int, ...], tuple[int, int]]:
-    if isinstance(entry, dict) and entry.get("dtype") in WIDTHS:
-        shape, offsets = entry.get("shape"), entry.get("data_offsets")
-        if _sizes(shape) and len(shape) <= MOST_DIMENSIONS and _sizes(offsets) and len(offsets) == 2:
-            return entry["dtype"], tuple(shape), (offsets[0], offsets[1])
-    raise BadCheckpoint(f"{path.name}: tensor {name!r} has no known dtype, shape and place")
+    if isinstance(entry, dict):
+        dtype, shape, place = entry.get("dtype"), _sizes(entry.get("shape")), _sizes(entry.get("data_offsets"))
+        known = isinstance(dtype, str) and dtype in WIDTHS
+        if known and shape is not None and len(shape) <= MOST_DIMENSIONS and place is not None and len(place) == 2:
+            return str(dtype), shape, (place[0], place[1])
+    raise BadCheckpoint(f"{path.name}: tensor {shortened(name)} has no known dtype, shape and place")
 
 
-def _sizes(value: object) -> bool:
-    return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value)
+def shortened(name: str) -> str:
+    """A key of a file for a message: quoted, what cannot be printed escaped, and cut where it is long."""
+    return repr(name if len(name) <= 120 else f"{name[:117]}...")
+
+
+def _sizes(value: object) -> tuple[int, ...] | None:
+    if isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value):
+        return tuple(value)
+    return None
 
 
 def _no_overlap(path: Path, spans: list[tuple[int, int, str]]) -> None:
-    for (_, end, first), (begin, _, second) in zip(spans, spans[1:], strict=False):
+    for (_, end, first), (begin, _, second) in pairwise(spans):
         if begin < end:
-            raise BadCheckpoint(f"{path.name}: tensors {first!r} and {second!r} overlap")
+            raise BadCheckpoint(f"{path.name}: tensors {shortened(first)} and {shortened(second)} overlap")
 
 
 def write_safetensors(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str] | None = None) -> None:
+    """Write tensors to a file whole or not at all; OSError if there is no room."""
+    write_bytes(save(tensors, metadata), path)
+
+
+def write_bytes(content: bytes, path: Path) -> None:
     """Write a file whole or not at all: beside the target first, flushed to the disk, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}.partial")
     try:
-        save_file(tensors, partial, metadata)
-        with partial.open("rb+") as file:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     finally:

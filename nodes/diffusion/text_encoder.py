@@ -61,6 +61,8 @@ class SelfAttention(nn.Module):
 
     def __init__(self, channels: int, heads: int, *, causal: bool) -> None:
         super().__init__()
+        if channels % heads:
+            raise ValueError(f"{channels} channels cannot be shared by {heads} attention heads")
         self.heads = heads
         self.causal = causal
         self.q_proj = nn.Linear(channels, channels)
@@ -70,7 +72,8 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         query, key, value = (
-            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2) for layer in (self.q_proj, self.k_proj, self.v_proj)
+            layer(x).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+            for layer in (self.q_proj, self.k_proj, self.v_proj)
         )
         attended = attend(query, key, value, causal=self.causal)
         return self.out_proj(attended.transpose(1, 2).flatten(-2))

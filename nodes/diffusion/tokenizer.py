@@ -65,7 +65,8 @@ class Tokenizer:
 
     def ids(self, text: str) -> list[int]:
         """The ids of `text` at its full length, without start, end or padding."""
-        return self.backend.encode(text, add_special_tokens=False).ids
+        whole = text.encode(errors="replace").decode()  # JSON may hold half a character; the backend refuses it
+        return self.backend.encode(whole, add_special_tokens=False).ids
 
     def encode(self, text: str) -> list[int]:
         """Exactly `length` ids: start, as much of `text` as fits, end, padding."""

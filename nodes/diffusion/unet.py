@@ -38,7 +38,7 @@ class UNetConfig:
 
     def heads_at(self, channels: int) -> int:
         """Attention heads of a block of so many channels: a fixed number (SD1) or a fixed width (SD2, SDXL)."""
-        return self.heads if self.heads is not None else channels // (self.head_channels or 64)
+        return self.heads if self.heads is not None else max(1, channels // (self.head_channels or 64))
 
     @classmethod
     def from_shapes(cls, shapes: Shapes, *, heads: int | None = None, groups: int = 32) -> "UNetConfig":
@@ -106,7 +106,10 @@ class ResBlock(nn.Module):
         self.emb_layers = nn.Sequential(nn.SiLU(), nn.Linear(time_channels, out_channels))
         # Slot 2 was dropout's.
         self.out_layers = nn.Sequential(
-            nn.GroupNorm(groups, out_channels), nn.SiLU(), nn.Identity(), nn.Conv2d(out_channels, out_channels, 3, padding=1)
+            nn.GroupNorm(groups, out_channels),
+            nn.SiLU(),
+            nn.Identity(),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1),
         )
         self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 
@@ -144,17 +147,25 @@ class UNet(nn.Module):
         super().__init__()
         self.config = config
         base, time_channels = config.model_channels, 4 * config.model_channels
-        self.time_embed = nn.Sequential(nn.Linear(base, time_channels), nn.SiLU(), nn.Linear(time_channels, time_channels))
+        self.time_embed = nn.Sequential(
+            nn.Linear(base, time_channels), nn.SiLU(), nn.Linear(time_channels, time_channels)
+        )
         if config.label_channels is not None:
             self.label_emb = nn.Sequential(
-                nn.Sequential(nn.Linear(config.label_channels, time_channels), nn.SiLU(), nn.Linear(time_channels, time_channels))
+                nn.Sequential(
+                    nn.Linear(config.label_channels, time_channels), nn.SiLU(), nn.Linear(time_channels, time_channels)
+                )
             )
         self.input_blocks = nn.ModuleList([nn.ModuleList([nn.Conv2d(config.in_channels, base, 3, padding=1)])])
         skips = self._build_input(base, time_channels)
         widest = base * config.channel_mult[-1]
         middle = [self._transformer(widest, config.middle_depth)] if config.middle_depth else []
         self.middle_block = nn.ModuleList(
-            [ResBlock(widest, widest, time_channels, config.groups), *middle, ResBlock(widest, widest, time_channels, config.groups)]
+            [
+                ResBlock(widest, widest, time_channels, config.groups),
+                *middle,
+                ResBlock(widest, widest, time_channels, config.groups),
+            ]
         )
         self.output_blocks = nn.ModuleList()
         self._build_output(widest, skips, time_channels)

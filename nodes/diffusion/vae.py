@@ -17,7 +17,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class VaeConfig:
-    """The dimensions of an autoencoder; `widths` has one entry per level, from the finest resolution to the coarsest."""
+    """The dimensions of an autoencoder; `widths` has one entry per level, from the finest resolution on."""
 
     widths: tuple[int, ...] = (128, 256, 512, 512)
     res_blocks: int = 2
@@ -108,6 +108,23 @@ class Resample(nn.Module):
         return self.conv(functional.interpolate(x, scale_factor=2.0, mode="nearest"))
 
 
+class Stage(nn.Module):
+    """The residual blocks of one level; `downsample` or `upsample` follows where there is another level."""
+
+    def __init__(self, channels: int, out_channels: int, count: int, groups: int) -> None:
+        super().__init__()
+        self.block = nn.ModuleList(
+            ResnetBlock(out_channels if index else channels, out_channels, groups) for index in range(count)
+        )
+        self.downsample: nn.Module | None = None
+        self.upsample: nn.Module | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in (*self.block, self.downsample, self.upsample):
+            x = x if layer is None else layer(x)
+        return x
+
+
 class Encoder(nn.Module):
     """Pictures [batch, 3, height, width] in −1…1 → mean and log variance of the latent, before `quant_conv`."""
 
@@ -118,11 +135,8 @@ class Encoder(nn.Module):
         self.down = nn.ModuleList()
         channels = widths[0]
         for level, width in enumerate(widths):
-            stage = nn.Module()
-            stage.block = nn.ModuleList()
-            for _ in range(config.res_blocks):
-                stage.block.append(ResnetBlock(channels, width, groups))
-                channels = width
+            stage = Stage(channels, width, config.res_blocks, groups)
+            channels = width
             if level + 1 < len(widths):
                 stage.downsample = Resample(channels, down=True)
             self.down.append(stage)
@@ -133,10 +147,7 @@ class Encoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.conv_in(x)
         for stage in self.down:
-            for block in stage.block:
-                x = block(x)
-            if hasattr(stage, "downsample"):
-                x = stage.downsample(x)
+            x = stage(x)
         return self.conv_out(functional.silu(self.norm_out(self.mid(x))))
 
 
@@ -149,13 +160,10 @@ class Decoder(nn.Module):
         channels = widths[-1]
         self.conv_in = nn.Conv2d(config.latent_channels, channels, 3, padding=1)
         self.mid = Middle(channels, groups)
-        stages: list[nn.Module] = []
+        stages: list[Stage] = []
         for level in reversed(range(len(widths))):
-            stage = nn.Module()
-            stage.block = nn.ModuleList()
-            for _ in range(config.res_blocks + 1):
-                stage.block.append(ResnetBlock(channels, widths[level], groups))
-                channels = widths[level]
+            stage = Stage(channels, widths[level], config.res_blocks + 1, groups)
+            channels = widths[level]
             if level:
                 stage.upsample = Resample(channels, down=False)
             stages.insert(0, stage)
@@ -166,10 +174,7 @@ class Decoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         x = self.mid(self.conv_in(x))
         for stage in reversed(self.up):
-            for block in stage.block:
-                x = block(x)
-            if hasattr(stage, "upsample"):
-                x = stage.upsample(x)
+            x = stage(x)
         return self.conv_out(functional.silu(self.norm_out(x)))
 
 

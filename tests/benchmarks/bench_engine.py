@@ -9,22 +9,15 @@ import sys
 import time
 import tracemalloc
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 from nodegraph import Finished, MemoryCache, Registry, Runtime, node, results_of
+
+from .figure import Figure
 
 REPEATS = 7
 HEAVY = ("torch", "transformers", "PIL", "aiohttp")
 IMPORT = f"import nodegraph, sys, time; print(time.process_time(), *(set({HEAVY!r}) & set(sys.modules)))"
-
-
-class Figure(NamedTuple):
-    """One line of the table: what was measured, and what it should reach."""
-
-    what: str
-    measured: str
-    reach: str
-    reached: bool
 
 
 @node("Start")
@@ -124,13 +117,3 @@ def figures() -> list[Figure]:
         Figure("import nodegraph", f"{seconds:.2f} s CPU", "≤ 0.5", seconds <= 0.5),
         Figure("heavy modules imported with it", " ".join(heavy) or "none", "none", not heavy),
     ]
-
-
-def main() -> None:
-    for figure in figures():
-        mark = "reached" if figure.reached else "MISSED"
-        print(f"{figure.what:<44} {figure.measured:>20}   reach {figure.reach:<8} {mark}")
-
-
-if __name__ == "__main__":
-    main()

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
 
 from nodes.diffusion.noise import seeded_noise
 from nodes.diffusion.samplers import SAMPLERS, dpmpp_2m_sde, dpmpp_sde, noise_for
 from tests.diffusion.gaussian import MEAN, SPREAD, Walk, denoise, finish, levels, moments, orders
+
+from .figure import Figure
 
 ORDERS: dict[str, tuple[Walk, float]] = {
     "euler": (SAMPLERS["euler"], 1),
@@ -21,15 +22,6 @@ ORDERS: dict[str, tuple[Walk, float]] = {
 STOCHASTIC = {"euler_ancestral": 640, "ddpm": 640, "dpmpp_2m_sde": 40, "dpmpp_sde": 40}  # and steps
 SAMPLES, LAST = 50_000, 0.3
 VARIANCE = SPREAD**2 + LAST**2
-
-
-class Figure(NamedTuple):
-    """One line of the table: what was measured, and what it should reach."""
-
-    what: str
-    measured: str
-    reach: str
-    reached: bool
 
 
 def order(name: str) -> Figure:
@@ -72,13 +64,3 @@ def figures() -> list[Figure]:
         *(partial(measure, name) for name in STOCHASTIC for measure in (sampled, exact)),
     ]
     return [measure() for measure in measurements]
-
-
-def main() -> None:
-    """Print the table."""
-    for what, measured, reach, reached in figures():
-        print(f"{'✓' if reached else '✗'} {what:62} {measured:32} {reach}")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,10 +3,13 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import jsonschema
 import pytest
+from typer.testing import CliRunner
 
+from nodegraph.cli import app
 from tests.cli.conftest import SUM, Command, Write
 
 
@@ -39,6 +42,21 @@ def test_a_node_is_shown_with_what_it_takes_and_where_it_fits(command: Command) 
     assert "a  int  an integer, required" in shown
     assert "b  int  an integer, default 10" in shown
     assert "fits Number.value, Add.a" in shown
+
+
+def test_a_node_is_shown_with_all_of_its_choices_and_no_line_too_long(folder: Path) -> None:
+    pack = folder / "choosing.py"
+    pack.write_text(
+        "from typing import Annotated\nfrom nodegraph import Choice, node\n"
+        "WAYS = tuple(f'way_{n}' for n in range(40))\n"
+        "@node('Choose')\n"
+        "def choose(way: Annotated[str, Choice(WAYS), 'where to go'] = 'way_3') -> int:\n"
+        "    'Go.'\n    return 1\n"
+    )
+    shown = CliRunner().invoke(app, ["node", "Choose", "--pack", str(pack)]).stdout
+    assert 'way  str  a choice, default "way_3"' in shown
+    assert shown.count("way_") == 41
+    assert max(map(len, shown.splitlines())) <= 100
 
 
 def test_a_tree_goes_from_what_is_saved_to_where_it_comes_from(command: Command, write: Write) -> None:

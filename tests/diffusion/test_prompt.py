@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from nodes.diffusion.prompt import chunks, parse_weights, weighted
@@ -45,6 +45,7 @@ def test_weights_are_read(text: str, pieces: list[tuple[str, float]]):
 
 @UNTIMED
 @given(st.text())
+@example("\ue000\ue001\x00")
 def test_every_text_is_a_prompt_that_keeps_its_words(text: str):
     words = [c for c in text if c not in "()\\" and not c.isspace()]
     kept = "".join(piece.text for piece in parse_weights(text))

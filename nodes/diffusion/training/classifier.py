@@ -1,14 +1,17 @@
 """A small classifier of the picture set, trained on real scenes only, that judges generated pictures."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
+from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..safetensors_file import BadCheckpoint, read_header, write_safetensors
 from .concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
 from .loop import mixed_precision
-from .pictures import NO_TINT, PictureSet, draw_scenes
+from .pictures import PictureSet, draw_scenes
 
 HEADS = {"subject": len(CONCEPTS) + len(SHAPES), "style": len(STYLES), "tint": len(COLOURS) + 1, "background": len(BACKGROUNDS)}
 
@@ -65,6 +68,22 @@ def _disturbed(pictures: Tensor, generator: torch.Generator) -> Tensor:
     return shifted * share + soft * (1 - share) + noise
 
 
+def save_classifier(model: Classifier, path: Path) -> None:
+    """Write the weights as float16: whole or not at all."""
+    write_safetensors({name: t.half().contiguous() for name, t in model.state_dict().items()}, path)
+
+
+def load_classifier(path: Path) -> Classifier:
+    """Read what `save_classifier` wrote; BadCheckpoint if the file is something else."""
+    read_header(path)
+    model = Classifier()
+    try:
+        model.load_state_dict({name: t.float() for name, t in load_file(path).items()})
+    except RuntimeError as error:
+        raise BadCheckpoint(f"{path.name}: not a classifier of the picture set") from error
+    return model.requires_grad_(False).eval()
+
+
 @dataclass(frozen=True)
 class Judgement:
     """What the classifier sees in one picture: names; `tint` is the likeliest colour, given that there is one."""
@@ -79,7 +98,7 @@ class Judgement:
 def judge(model: Classifier, pictures: Tensor) -> list[Judgement]:
     """Name what pictures [batch, 3, 64, 64] in −1…1 show."""
     logits = model(pictures)
-    names = {"subject": (*CONCEPTS, *SHAPES), "style": (*STYLES,), "tint": (*COLOURS,), "background": (*BACKGROUNDS,)}
-    logits["tint"] = logits["tint"][:, 1 + NO_TINT + 1 :]
+    names = {"subject": (*CONCEPTS, *SHAPES), "style": STYLES, "tint": (*COLOURS,), "background": (*BACKGROUNDS,)}
+    logits["tint"] = logits["tint"][:, 1:]
     best = {name: logits[name].argmax(dim=1).tolist() for name in names}
     return [Judgement(**{name: names[name][best[name][i]] for name in names}) for i in range(len(pictures))]

@@ -56,5 +56,5 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
     "brown": (148, 104, 70),
 }
 
-# style word in captions: folder of the icon pack
-STYLES: dict[str, str] = {"noto": "noto", "flat": "twemoji", "fluent": "fluent-emoji-flat"}
+# What the captions call the styles of the icon packs: Noto, Twemoji and Fluent.
+STYLES: tuple[str, ...] = ("noto", "flat", "fluent")

@@ -34,13 +34,19 @@ class Towers(nn.Module):
         return normalized(self.image_projection(self.image(pictures)).float())
 
 
+def new_towers(tokenizer: Tokenizer) -> Towers:
+    """Untrained towers of 128 channels and four layers for the tokenizer's vocabulary and length."""
+    config = TextConfig(tokenizer.vocabulary_size, tokenizer.length, channels=128, layers=4, heads=4, width=512)
+    return Towers(config, tokenizer.end)
+
+
 class ContrastiveTask:
     """The symmetric cross entropy of picture–caption similarities within a batch.
 
     Pictures that the same caption would fit are not told apart: captions that occur twice share their weight.
     """
 
-    def __init__(self, model: Towers, tokenizer: Tokenizer, pictures: PictureSet, batch: int = 128, seed: int = 1) -> None:
+    def __init__(self, model: Towers, tokenizer: Tokenizer, pictures: PictureSet, batch: int = 96, seed: int = 1) -> None:
         self.model, self.tokenizer, self.pictures = model, tokenizer, pictures
         self.batch, self.seed = batch, seed
 

@@ -11,6 +11,16 @@ from .autoencoder import BlockPrincipalComponents
 from .loop import mixed_precision
 from .pictures import PictureSet, draw_scenes
 
+# Seven million weights for latents of 8 × 8.
+EMBEDDED = UNetConfig(
+    model_channels=64,
+    channel_mult=(1, 2, 2),
+    depth=(1, 1, 1),
+    res_blocks=1,
+    context_channels=128,
+    heads=4,
+    groups=16,
+)
 NEVER = 0.1  # share of captions dropped, so that the model also knows the picture without text (Ho & Salimans 2022)
 
 

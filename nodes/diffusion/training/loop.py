@@ -2,10 +2,10 @@
 
 import json
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 from safetensors import safe_open
@@ -13,6 +13,12 @@ from torch import Tensor, nn
 
 from ..safetensors_file import write_safetensors
 from .optimizer import Average, Optimizer, learning_rate
+
+M = TypeVar("M", bound=nn.Module)
+
+
+class OtherRecipe(ValueError):
+    """A state file that belongs to a model of other dimensions."""
 
 
 class Task(Protocol):
@@ -36,16 +42,6 @@ class Recipe:
     adam_only: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class TrainingStep:
-    """One step: the loss, and the seconds that all steps of this process took so far."""
-
-    step: int
-    total: int
-    loss: float
-    seconds: float
-
-
 @dataclass
 class _State:
     task: Task
@@ -66,10 +62,13 @@ class _State:
         with safe_open(path, framework="pt") as file:
             tensors = {name: file.get_tensor(name) for name in file.keys()}
             metadata = file.metadata()
-        self.task.model.load_state_dict(_below(tensors, "model."))
-        self.average.weights = _below(tensors, "average.")
-        self.optimizer.restore(_below(tensors, "optimizer."))
-        self.step, self.losses = int(metadata["step"]), json.loads(metadata["losses"])
+        try:
+            self.task.model.load_state_dict(_below(tensors, "model."))
+            self.average.weights = _below(tensors, "average.")
+            self.optimizer.restore(_below(tensors, "optimizer."))
+            self.step, self.losses = int(metadata["step"]), json.loads(metadata["losses"])
+        except (RuntimeError, KeyError, ValueError, TypeError) as error:
+            raise OtherRecipe(f"{path.name} is the state of another training: {str(error).splitlines()[0]}") from error
         self.average.count = self.step
 
 
@@ -77,8 +76,8 @@ def _below(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
-def fit(task: Task, recipe: Recipe, state_file: Path) -> Generator[TrainingStep, None, list[float]]:
-    """Train `task.model` in place, yielding each step; at the end it holds the averaged weights.
+def fit(task: Task, recipe: Recipe, state_file: Path) -> Generator[int, None, list[float]]:
+    """Train `task.model` in place, yielding the number of steps made; at the end it holds the averaged weights.
 
     Where `state_file` exists the run resumes from it; it is written about every `recipe.save_every` seconds, when the
     generator is closed, and at the end. Returns the losses, one a step.
@@ -88,23 +87,35 @@ def fit(task: Task, recipe: Recipe, state_file: Path) -> Generator[TrainingStep,
     )
     if state_file.exists():
         state.restore(state_file)
-    began = saved = time.monotonic()
+    saved = time.monotonic()
     try:
         while state.step < recipe.steps:
             loss = task.loss(state.step)
             loss.backward()
             state.optimizer.step(learning_rate(state.step, recipe.steps, recipe.rate))
             state.average.update(task.model)
-            state.losses.append(float(loss))
+            state.losses.append(float(loss.detach()))
             state.step += 1
             if time.monotonic() - saved > recipe.save_every:
                 state.save(state_file)
                 saved = time.monotonic()
-            yield TrainingStep(state.step, recipe.steps, state.losses[-1], time.monotonic() - began)
+            yield state.step
     finally:
         state.save(state_file)
     task.model.load_state_dict(state.average.weights)
     return state.losses
+
+
+def built(build: Callable[[], M], seed: int = 0) -> M:
+    """A model with the random weights of a seed, laid out in memory as CPU convolutions are fastest."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build().to(memory_format=torch.channels_last)
+
+
+def finished(model: M) -> M:
+    """A trained model, ready to be used: no gradients, ordinary memory layout."""
+    return model.requires_grad_(False).eval().to(memory_format=torch.contiguous_format)
 
 
 def mixed_precision(device: str = "cpu") -> torch.autocast:

@@ -120,7 +120,7 @@ def _caption(rng: random.Random, subject: int, style: int | None, hue: int, back
         ground = list(BACKGROUNDS)[background]
         text += f" on {_article(ground)} {ground} background" if rng.random() < 0.85 else f", {ground} background"
     if style is not None:
-        word = list(STYLES)[style]
+        word = STYLES[style]
         text += f", {word} style" if rng.random() < 0.7 else f" in {word} style"
     return text
 

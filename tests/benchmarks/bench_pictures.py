@@ -1,0 +1,80 @@
+"""From a prompt to a picture: time and memory of the command, and whether the picture shows what was asked."""
+
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from nodegraph.folders import packs
+from nodes.diffusion.checkpoint import Checkpoint, load_checkpoint
+from nodes.diffusion.devices import placement
+from nodes.diffusion.training.classifier import load_classifier
+from nodes.diffusion.training.evaluation import Accuracy, evaluate
+from nodes.diffusion.training.pictures import draw_scenes
+from tests.diffusion.ldm_names import worst_difference
+
+from .figure import Figure
+
+RUNS = 3
+PROMPTS = 200
+LIMITS = {"subject": 0.95, "tint": 0.95, "background": 0.95}
+
+
+def command() -> tuple[float, float]:
+    """Median wall seconds of `nodegraph run text_to_image` as a new process, and its peak memory in GB."""
+    taken: list[float] = []
+    with tempfile.TemporaryDirectory() as folder:
+        words = [sys.executable, "-m", "nodegraph", "run", "text_to_image", "--out", str(Path(folder, "frog.png"))]
+        for _ in range(RUNS):
+            began = time.monotonic()
+            subprocess.run(words, check=True, stdout=subprocess.DEVNULL)
+            taken.append(time.monotonic() - began)
+    kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return statistics.median(taken), kilobytes / 1e6
+
+
+def accuracy(checkpoint: Checkpoint, *, unseen: bool) -> Accuracy:
+    """Of pictures of fixed prompts, by the classifier that was trained on real ones."""
+    folder = next(iter(packs())) / "checkpoints"
+    walk = evaluate(checkpoint, load_classifier(folder / "emoji-64-classifier.safetensors"), draw_scenes(PROMPTS, 20_000, unseen=unseen))
+    while True:
+        try:
+            next(walk)
+        except StopIteration as end:
+            return end.value
+
+
+def pictures() -> list[Figure]:
+    """How often the embedded checkpoint paints what it was asked for."""
+    checkpoint = load_checkpoint(next(iter(packs())) / "checkpoints" / "emoji-64.safetensors", placement("cpu", "float32"))
+    known, unseen = accuracy(checkpoint, unseen=False), accuracy(checkpoint, unseen=True)
+    words = {"subject": "concept", "tint": "colour word", "background": "background word", "style": "style word"}
+    lines = [
+        _share(f"{PROMPTS} prompts: {word} right", getattr(known, name), LIMITS.get(name)) for name, word in words.items()
+    ]
+    return [*lines, _share(f"{PROMPTS} combinations never trained: concept right", unseen.subject, 0.85),
+            _share(f"{PROMPTS} combinations never trained: colour right", unseen.tint, 0.85)]
+
+
+def _share(what: str, measured: float | None, reach: float | None) -> Figure:
+    if measured is None or reach is None:
+        return Figure(what, "-" if measured is None else f"{measured:.1%}", "-", None)
+    return Figure(what, f"{measured:.1%}", f"≥ {reach:.0%}", measured >= reach)
+
+
+def figures() -> list[Figure]:
+    """All lines of this benchmark."""
+    seconds, gigabytes = command()
+    cores = len(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
+    return [
+        Figure(f"text to image, 20 steps, process to file ({cores} cores, load {load:.1f})", f"{seconds:.1f} s", "≤ 6 s", seconds <= 6),
+        Figure("its peak memory", f"{gigabytes:.2f} GB", "≤ 1 GB", gigabytes <= 1),
+        *pictures(),
+    ]

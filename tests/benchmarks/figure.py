@@ -1,0 +1,12 @@
+"""One line of the table that `make bench` prints."""
+
+from typing import NamedTuple
+
+
+class Figure(NamedTuple):
+    """What was measured, and what it should reach; `reached` is None where there was nothing to measure it with."""
+
+    what: str
+    measured: str
+    reach: str
+    reached: bool | None

@@ -1,0 +1,101 @@
+"""No node changes what it is given: every node of the pack, called with values made from its description."""
+
+import hashlib
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+import torch
+from PIL import Image as Picture
+from torch import Tensor, nn
+
+from nodegraph import Document, NodeType, Profile, Registry
+from nodegraph.files import find_file
+from nodegraph.folders import default_folders
+from nodes import denoise, image, latent, loaders, mask, noise, sampling, text
+from nodes.diffusion.checkpoint import Checkpoint
+from nodes.types import Conditioning, Denoiser, Image, Latent, Mask
+from tests.nodes import values
+from tests.nodes.values import CHECKPOINT, levels
+
+NODES = Registry.from_modules(denoise, image, latent, loaders, mask, noise, sampling, text)
+SUPPLIED: Mapping[type, object] = {Profile: Profile(), Document: Document({"nodegraph": 1, "nodes": {}})}
+# Few steps, and small pictures: the defaults would take minutes.
+SMALL: Mapping[str, object] = {"steps": 2, "width": 64, "height": 64, "text": "a red heart", "seed": 3, "step": 0}
+
+
+@pytest.fixture
+def examples(
+    checkpoint: Checkpoint, prompt: Conditioning, denoiser: Denoiser, latent: Latent, picture: Image
+) -> dict[str, Callable[[], object]]:
+    """A new value of every socket type."""
+    return {
+        "Model": lambda: checkpoint.model,
+        "TextEncoder": lambda: checkpoint.clip,
+        "Vae": lambda: checkpoint.vae,
+        "Conditioning": lambda: prompt,
+        "Denoiser": lambda: denoiser,
+        "Image": lambda: Image(picture.pixels.clone()),
+        "Mask": lambda: Mask(torch.rand(1, 64, 64)),
+        "Latent": lambda: Latent(latent.samples.clone(), mask=torch.rand(1, 1, 64, 64)),
+        "Sigmas": lambda: levels(3.0, 1.0, 0.0),
+    }
+
+
+def arguments_of(node: NodeType, examples: Mapping[str, Callable[[], object]], folder: Path) -> dict[str, Any]:
+    """A value for every input: an example, a small number, the default, or a file."""
+    given: dict[str, Any] = {}
+    for name, socket in node.description.inputs.items():
+        if socket.type in examples:
+            given[name] = examples[socket.type]()
+        elif socket.type == "Path" and socket.widget and socket.widget.kind == "file":
+            given[name] = file_for(name, folder)
+        elif socket.type == "Path":
+            given[name] = folder / "saved"
+        elif name in SMALL:
+            given[name] = SMALL[name]
+    return given | {name: SUPPLIED[kind] for name, kind in node.supplied.items()}
+
+
+def file_for(name: str, folder: Path) -> Path:
+    if name == "name":
+        return find_file(CHECKPOINT, "checkpoints", default_folders())
+    path = folder / "picture.png"
+    Picture.new("RGBA", (16, 16), (255, 0, 0, 128)).save(path)
+    return path
+
+
+def fingerprint(value: object) -> str:
+    """A hash of every tensor in a value."""
+    digest = hashlib.sha256()
+    for tensor in tensors_in(value):
+        digest.update(repr(tensor.shape).encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def tensors_in(value: object) -> Generator[Tensor]:
+    if isinstance(value, Tensor):
+        yield value
+    elif isinstance(value, nn.Module):
+        yield from value.state_dict().values()
+    elif isinstance(value, tuple | list):
+        for part in cast("tuple[object, ...]", value):
+            yield from tensors_in(part)
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from tensors_in(getattr(value, field.name))
+
+
+@pytest.mark.parametrize("name", sorted(NODES))
+def test_a_node_leaves_its_inputs_as_they_were(name: str, examples: Mapping[str, Callable[[], object]], tmp_path: Path):
+    node = NODES[name]
+    arguments = arguments_of(node, examples, tmp_path)
+    before = {given: fingerprint(value) for given, value in arguments.items()}
+    result = node.function(**arguments)
+    if node.returns.streams:
+        result = values.result_of(result)
+    assert {given: fingerprint(value) for given, value in arguments.items()} == before
+    node.returns.taken_apart(result)  # it gives what it declares
