@@ -229,7 +229,7 @@ def judge_model(
     seed: Annotated[int, Seed()] = 20_000,
     filename_prefix: Annotated[Path, SaveName("output")] = Path("accuracy"),
 ) -> Steps[tuple[Artifact, ...]]:
-    """Generate pictures from captions, let a classifier name what they show, and save how often it is what was asked."""
+    """Generate pictures, let a classifier name what they show, and save how often it is what was asked."""
     scenes = draw_scenes(count, seed, unseen=combinations == "never trained")
     walk = evaluate(Checkpoint(model, clip, vae), judge, scenes, steps=steps, scale=cfg, seed=seed)
     while True:

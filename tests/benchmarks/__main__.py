@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable
 
-from . import bench_engine, bench_pictures, bench_samplers
+from . import bench_engine, bench_networks, bench_pictures, bench_samplers
 from .figure import Figure
 
 PARTS: dict[str, Callable[[], list[Figure]]] = {
     "Engine": bench_engine.figures,
     "Samplers on Gaussian data": bench_samplers.figures,
-    "Networks and pictures": bench_pictures.figures,
+    "Networks against diffusers and transformers": bench_networks.figures,
+    "From a prompt to a picture": bench_pictures.figures,
 }
 MARKS = {True: "reached", False: "MISSED", None: "not measured"}
 
@@ -20,7 +21,10 @@ def main() -> int:
     for title, measure in PARTS.items():
         print(f"\n{title}\n{'-' * len(title)}")
         for figure in measure():
-            print(f"{figure.what:<64} {figure.measured:>34}   reach {figure.reach:<12} {MARKS[figure.reached]}", flush=True)
+            print(
+                f"{figure.what:<64} {figure.measured:>34}   reach {figure.reach:<12} {MARKS[figure.reached]}",
+                flush=True,
+            )
             missed += figure.reached is False
     return missed
 

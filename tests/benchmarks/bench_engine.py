@@ -1,4 +1,4 @@
-"""The engine's own cost: chains of trivial nodes, memory, and what importing it takes. Measured beside what to reach."""
+"""The engine's own cost: chains of trivial nodes, memory, and what importing it takes."""
 
 from __future__ import annotations
 

@@ -9,15 +9,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import torch
-
 from nodegraph.folders import packs
 from nodes.diffusion.checkpoint import Checkpoint, load_checkpoint
 from nodes.diffusion.devices import placement
 from nodes.diffusion.training.classifier import load_classifier
 from nodes.diffusion.training.evaluation import Accuracy, evaluate
 from nodes.diffusion.training.pictures import draw_scenes
-from tests.diffusion.ldm_names import worst_difference
 
 from .figure import Figure
 
@@ -42,7 +39,8 @@ def command() -> tuple[float, float]:
 def accuracy(checkpoint: Checkpoint, *, unseen: bool) -> Accuracy:
     """Of pictures of fixed prompts, by the classifier that was trained on real ones."""
     folder = next(iter(packs())) / "checkpoints"
-    walk = evaluate(checkpoint, load_classifier(folder / "emoji-64-classifier.safetensors"), draw_scenes(PROMPTS, 20_000, unseen=unseen))
+    classifier = load_classifier(folder / "emoji-64-classifier.safetensors")
+    walk = evaluate(checkpoint, classifier, draw_scenes(PROMPTS, 20_000, unseen=unseen))
     while True:
         try:
             next(walk)
@@ -52,14 +50,19 @@ def accuracy(checkpoint: Checkpoint, *, unseen: bool) -> Accuracy:
 
 def pictures() -> list[Figure]:
     """How often the embedded checkpoint paints what it was asked for."""
-    checkpoint = load_checkpoint(next(iter(packs())) / "checkpoints" / "emoji-64.safetensors", placement("cpu", "float32"))
+    embedded = next(iter(packs())) / "checkpoints" / "emoji-64.safetensors"
+    checkpoint = load_checkpoint(embedded, placement("cpu", "float32"))
     known, unseen = accuracy(checkpoint, unseen=False), accuracy(checkpoint, unseen=True)
     words = {"subject": "concept", "tint": "colour word", "background": "background word", "style": "style word"}
     lines = [
-        _share(f"{PROMPTS} prompts: {word} right", getattr(known, name), LIMITS.get(name)) for name, word in words.items()
+        _share(f"{PROMPTS} prompts: {word} right", getattr(known, name), LIMITS.get(name))
+        for name, word in words.items()
     ]
-    return [*lines, _share(f"{PROMPTS} combinations never trained: concept right", unseen.subject, 0.85),
-            _share(f"{PROMPTS} combinations never trained: colour right", unseen.tint, 0.85)]
+    return [
+        *lines,
+        _share(f"{PROMPTS} combinations never trained: concept right", unseen.subject, 0.85),
+        _share(f"{PROMPTS} combinations never trained: colour word right", unseen.tint, 0.85),
+    ]
 
 
 def _share(what: str, measured: float | None, reach: float | None) -> Figure:
@@ -74,7 +77,8 @@ def figures() -> list[Figure]:
     cores = len(os.sched_getaffinity(0))
     load = os.getloadavg()[0]
     return [
-        Figure(f"text to image, 20 steps, process to file ({cores} cores, load {load:.1f})", f"{seconds:.1f} s", "≤ 6 s", seconds <= 6),
+        Figure("text to image, 20 guided steps, process to file", f"{seconds:.1f} s", "≤ 6 s", seconds <= 6),
+        Figure("  with so many cores, and so many processes waiting for them", f"{cores}, {load:.1f}", "2, 0", None),
         Figure("its peak memory", f"{gigabytes:.2f} GB", "≤ 1 GB", gigabytes <= 1),
         *pictures(),
     ]

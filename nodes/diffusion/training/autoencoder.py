@@ -6,6 +6,7 @@ the convolutional encoder, which a checkpoint in the SD1 layout needs, is then r
 """
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -30,10 +31,15 @@ class BlockPrincipalComponents:
     directions: Tensor
 
     @classmethod
-    def of(cls, pictures: PictureSet, factor: int = 8, channels: int = 4, count: int = 4000) -> "BlockPrincipalComponents":
+    def of(
+        cls, pictures: PictureSet, factor: int = 8, channels: int = 4, count: int = 4000
+    ) -> "BlockPrincipalComponents":
         """Fit to random scenes."""
         blocks = torch.cat(
-            [_blocks(pictures.compose(draw_scenes(200, seed)), factor).transpose(1, 2).flatten(0, 1) for seed in range(count // 200)]
+            [
+                _blocks(pictures.compose(draw_scenes(200, seed)), factor).transpose(1, 2).flatten(0, 1)
+                for seed in range(count // 200)
+            ]
         )
         mean = blocks.mean(dim=0)
         values, vectors = torch.linalg.eigh((blocks - mean).T @ (blocks - mean) / len(blocks))
@@ -61,7 +67,7 @@ def new_autoencoder(config: VaeConfig) -> Autoencoder:
         for layer, factor in ((model.quant_conv, 1 / SCALE), (model.post_quant_conv, SCALE)):
             channels = layer.weight.shape[0]
             layer.weight.copy_(torch.eye(channels)[:, :, None, None] * factor)
-            layer.bias.zero_()
+            nn.init.zeros_(cast("Tensor", layer.bias))
     return model
 
 
@@ -69,7 +75,12 @@ class DecoderTask:
     """L1 on pixels and half as much on their gradients, for latents with a little noise."""
 
     def __init__(
-        self, model: Autoencoder, latents: BlockPrincipalComponents, pictures: PictureSet, batch: int = 16, seed: int = 2
+        self,
+        model: Autoencoder,
+        latents: BlockPrincipalComponents,
+        pictures: PictureSet,
+        batch: int = 16,
+        seed: int = 2,
     ) -> None:
         self.model = nn.ModuleDict({"decoder": model.decoder})
         self.latents, self.pictures = latents, pictures
@@ -93,7 +104,12 @@ class EncoderTask:
     """The mean of the encoder regressed onto the linear latents; the variance is set, not learnt."""
 
     def __init__(
-        self, model: Autoencoder, latents: BlockPrincipalComponents, pictures: PictureSet, batch: int = 16, seed: int = 3
+        self,
+        model: Autoencoder,
+        latents: BlockPrincipalComponents,
+        pictures: PictureSet,
+        batch: int = 16,
+        seed: int = 3,
     ) -> None:
         self.model = nn.ModuleDict({"encoder": model.encoder})
         self.latents, self.pictures = latents, pictures

@@ -1,6 +1,7 @@
 """A small classifier of the picture set, trained on real scenes only, that judges generated pictures."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import torch
@@ -13,7 +14,12 @@ from .concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
 from .loop import mixed_precision
 from .pictures import PictureSet, draw_scenes
 
-HEADS = {"subject": len(CONCEPTS) + len(SHAPES), "style": len(STYLES), "tint": len(COLOURS) + 1, "background": len(BACKGROUNDS)}
+HEADS = {
+    "subject": len(CONCEPTS) + len(SHAPES),
+    "style": len(STYLES),
+    "tint": len(COLOURS) + 1,
+    "background": len(BACKGROUNDS),
+}
 
 
 class Classifier(nn.Module):
@@ -23,7 +29,7 @@ class Classifier(nn.Module):
         super().__init__()
         widths = [3, width, 2 * width, 4 * width, 8 * width]
         layers: list[nn.Module] = []
-        for channels, out in zip(widths, widths[1:], strict=False):
+        for channels, out in pairwise(widths):
             layers += [nn.Conv2d(channels, out, 5, stride=2, padding=2), nn.GroupNorm(8, out), nn.GELU()]
         self.features = nn.Sequential(*layers)
         self.heads = nn.ModuleDict({name: nn.Linear(widths[-1] * 16, count) for name, count in HEADS.items()})
@@ -61,10 +67,16 @@ class ClassifierTask:
 
 def _disturbed(pictures: Tensor, generator: torch.Generator) -> Tensor:
     down, right = (int(torch.randint(-3, 4, (), generator=generator)) for _ in range(2))
-    shifted = functional.pad(pictures, (3, 3, 3, 3), mode="replicate")[:, :, 3 + down : 67 + down, 3 + right : 67 + right]
+    shifted = functional.pad(pictures, (3, 3, 3, 3), mode="replicate")[
+        :, :, 3 + down : 67 + down, 3 + right : 67 + right
+    ]
     soft = functional.interpolate(functional.avg_pool2d(shifted, 2), scale_factor=2.0, mode="bilinear")
     share = torch.rand(len(pictures), 1, 1, 1, generator=generator)
-    noise = 0.08 * torch.rand(len(pictures), 1, 1, 1, generator=generator) * torch.randn(pictures.shape, generator=generator)
+    noise = (
+        0.08
+        * torch.rand(len(pictures), 1, 1, 1, generator=generator)
+        * torch.randn(pictures.shape, generator=generator)
+    )
     return shifted * share + soft * (1 - share) + noise
 
 

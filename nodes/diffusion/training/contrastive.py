@@ -46,7 +46,9 @@ class ContrastiveTask:
     Pictures that the same caption would fit are not told apart: captions that occur twice share their weight.
     """
 
-    def __init__(self, model: Towers, tokenizer: Tokenizer, pictures: PictureSet, batch: int = 96, seed: int = 1) -> None:
+    def __init__(
+        self, model: Towers, tokenizer: Tokenizer, pictures: PictureSet, batch: int = 96, seed: int = 1
+    ) -> None:
         self.model, self.tokenizer, self.pictures = model, tokenizer, pictures
         self.batch, self.seed = batch, seed
 

@@ -28,19 +28,16 @@ def new_unet(config: UNetConfig) -> UNet:
     """An untrained U-Net that begins by predicting nothing: the last layer of every residual branch is zero."""
     model = UNet(config)
     last = [model.out[2]]
-    for module in model.modules():
-        if isinstance(module, ResBlock):
-            last.append(module.out_layers[3])
-        elif isinstance(module, SpatialTransformer):
-            last.append(module.proj_out)
+    last += [module.out_layers[3] for module in model.modules() if isinstance(module, ResBlock)]
+    last += [module.proj_out for module in model.modules() if isinstance(module, SpatialTransformer)]
     for layer in last:
-        nn.init.zeros_(layer.weight)
-        nn.init.zeros_(layer.bias)
+        for weights in layer.parameters():
+            nn.init.zeros_(weights)
     return model
 
 
 class DenoisingTask:
-    """Squared error of the predicted noise, weighted by min-SNR (Hang et al. 2023, γ = 5); the text tower learns along."""
+    """Squared error of the predicted noise, weighted by min-SNR (Hang et al. 2023, γ = 5), for U-Net and text tower."""
 
     def __init__(
         self,

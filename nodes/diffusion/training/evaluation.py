@@ -56,7 +56,13 @@ def generate(
 
 
 def evaluate(
-    checkpoint: Checkpoint, classifier: Classifier, scenes: list[Scene], *, steps: int = 20, scale: float = 3.0, seed: int = 0
+    checkpoint: Checkpoint,
+    classifier: Classifier,
+    scenes: list[Scene],
+    *,
+    steps: int = 20,
+    scale: float = 3.0,
+    seed: int = 0,
 ) -> Generator[int, None, Accuracy]:
     """Paint each scene's caption and compare what the classifier sees; yields how many are done."""
     seen: list[Judgement] = []

@@ -24,7 +24,10 @@ class OtherRecipe(ValueError):
 class Task(Protocol):
     """What is trained: a module that holds every weight, and its loss on the batch of a step."""
 
-    model: nn.Module
+    @property
+    def model(self) -> nn.Module:
+        """Everything that is trained."""
+        ...
 
     def loss(self, step: int) -> Tensor:
         """The loss on the batch that belongs to this step; the same batch whenever it is asked."""
@@ -60,7 +63,7 @@ class _State:
 
     def restore(self, path: Path) -> None:
         with safe_open(path, framework="pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 -- a file, not a dict
             metadata = file.metadata()
         try:
             self.task.model.load_state_dict(_below(tensors, "model."))
@@ -82,9 +85,7 @@ def fit(task: Task, recipe: Recipe, state_file: Path) -> Generator[int, None, li
     Where `state_file` exists the run resumes from it; it is written about every `recipe.save_every` seconds, when the
     generator is closed, and at the end. Returns the losses, one a step.
     """
-    state = _State(
-        task, recipe, Optimizer(task.model, adam_only=recipe.adam_only), Average(task.model, recipe.average)
-    )
+    state = _State(task, recipe, Optimizer(task.model, adam_only=recipe.adam_only), Average(task.model, recipe.average))
     if state_file.exists():
         state.restore(state_file)
     saved = time.monotonic()
@@ -110,12 +111,17 @@ def built(build: Callable[[], M], seed: int = 0) -> M:
     """A model with the random weights of a seed, laid out in memory as CPU convolutions are fastest."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build().to(memory_format=torch.channels_last)
+        return laid_out(build(), torch.channels_last)
 
 
 def finished(model: M) -> M:
     """A trained model, ready to be used: no gradients, ordinary memory layout."""
-    return model.requires_grad_(False).eval().to(memory_format=torch.contiguous_format)
+    return laid_out(model.requires_grad_(False).eval(), torch.contiguous_format)
+
+
+def laid_out(model: M, layout: torch.memory_format) -> M:
+    """The model, its weights in a memory layout."""
+    return model.to(memory_format=layout)  # pyright: ignore[reportCallIssue] -- its stubs know tensors' layouts only
 
 
 def mixed_precision(device: str = "cpu") -> torch.autocast:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 
 def orthogonalized(matrices: Tensor, iterations: int = 5) -> Tensor:
-    """The semi-orthogonal factor of each matrix, approximately: [count, rows, columns], by Newton–Schulz in bfloat16."""
+    """The semi-orthogonal factor of each matrix, [count, rows, columns], by Newton–Schulz in bfloat16."""
     a, b, c = 3.4445, -4.7750, 2.0315
     x = matrices.bfloat16()
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)

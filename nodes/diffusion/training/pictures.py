@@ -21,7 +21,7 @@ _KEPT_BACK = 7
 
 @dataclass(frozen=True)
 class Scene:
-    """One picture, described: a concept or shape (numbered after the concepts), its style, its colour, the background."""
+    """One picture, described: a concept or shape (numbered after the concepts), style, colour and background."""
 
     subject: int
     style: int

@@ -23,7 +23,11 @@ def train_merges(captions: Iterable[str], size: int = 2048) -> list[str]:
         ]
     )
     trainer = BpeTrainer(
-        vocab_size=size, min_frequency=1, end_of_word_suffix=WORD_END, initial_alphabet=byte_symbols(), show_progress=False
+        vocab_size=size,
+        min_frequency=1,
+        end_of_word_suffix=WORD_END,
+        initial_alphabet=byte_symbols(),
+        show_progress=False,
     )
     backend.train_from_iterator(captions, trainer)
     return [" ".join(pair) for pair in json.loads(backend.to_str())["model"]["merges"]]
