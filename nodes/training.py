@@ -169,7 +169,7 @@ def train_unet(
     tower = copy.deepcopy(clip.tower).requires_grad_(True)
     latents = autoencoder.BlockPrincipalComponents.of(pictures)
     task = denoising.DenoisingTask(unet, tower, clip.tokenizer, latents, pictures, batch=batch)
-    recipe = Recipe(steps, rate, average=0.9995, adam_only=("unet.input_blocks.0", "unet.out"))
+    recipe = Recipe(steps, rate, average=0.9995, adam_only=("unet.input_blocks.0.", "unet.output_blocks.", "unet.out."))
     losses = yield from _trained(task, recipe, state, "U-Net")
     place = placed(profile)
     model = Model(finished(unet), Parameterization.stable_diffusion(), place)
