@@ -16,7 +16,7 @@ from .diffusion.safetensors_file import BadCheckpoint, write_bytes
 from .diffusion.training import autoencoder, classifier, contrastive, denoising
 from .diffusion.training.classifier import Classifier
 from .diffusion.training.curves import plot_losses
-from .diffusion.training.evaluation import evaluate
+from .diffusion.training.evaluation import compare, judged
 from .diffusion.training.loop import OtherRecipe, Recipe, Task, built, finished, fit
 from .diffusion.training.pictures import PictureSet, draw_scenes
 from .diffusion.training.render import BadPack, render_sprites
@@ -231,11 +231,11 @@ def judge_model(
 ) -> Steps[tuple[Artifact, ...]]:
     """Generate pictures, let a classifier name what they show, and save how often it is what was asked."""
     scenes = draw_scenes(count, seed, unseen=combinations == "never trained")
-    walk = evaluate(Checkpoint(model, clip, vae), judge, scenes, steps=steps, scale=cfg, seed=seed)
+    walk = judged(Checkpoint(model, clip, vae), judge, scenes, steps=steps, scale=cfg, seed=seed)
     while True:
         try:
             yield Progress(next(walk), count)
         except StopIteration as finish:
             path = filename_prefix.with_name(f"{filename_prefix.name}.json")
-            write_bytes(json.dumps(asdict(finish.value), indent=2).encode() + b"\n", path)
+            write_bytes(json.dumps(asdict(compare(scenes, finish.value)), indent=2).encode() + b"\n", path)
             return (Artifact(path, "text", "application/json"),)

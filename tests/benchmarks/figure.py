@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 
 class Figure(NamedTuple):
-    """What was measured, and what it should reach; `reached` is None where there was nothing to measure it with."""
+    """What was measured, and what it should reach; `reached` is None where there is nothing to reach."""
 
     what: str
     measured: str

@@ -55,7 +55,7 @@ def generate(
             return vae.decode(end.value)
 
 
-def evaluate(
+def judged(
     checkpoint: Checkpoint,
     classifier: Classifier,
     scenes: list[Scene],
@@ -63,15 +63,15 @@ def evaluate(
     steps: int = 20,
     scale: float = 3.0,
     seed: int = 0,
-) -> Generator[int, None, Accuracy]:
-    """Paint each scene's caption and compare what the classifier sees; yields how many are done."""
+) -> Generator[int, None, list[Judgement]]:
+    """Paint each scene's caption and let the classifier name what it sees; yields how many are done."""
     seen: list[Judgement] = []
     for begin in range(0, len(scenes), BATCH):
         captions = [scene.caption for scene in scenes[begin : begin + BATCH]]
         pictures = generate(checkpoint, captions, steps=steps, scale=scale, seed=seed + begin)
         seen += judge(classifier, pictures * 2 - 1)
         yield len(seen)
-    return compare(scenes, seen)
+    return seen
 
 
 def compare(scenes: list[Scene], seen: list[Judgement]) -> Accuracy:
