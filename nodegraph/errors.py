@@ -10,6 +10,13 @@ NodegraphError                  1
 ├── BadInput                    1   a node's expected failure: what it was given cannot be used
 ├── MissingFile                 4   a file or model that is not there
 ├── NonFinite                   1   a node's result has NaN or infinity in it
+├── StorageFailed               1   the server's database cannot be read or written; `full`: there is no space
+├── QueueRefused                1   the queue of jobs refuses what was asked
+│   ├── QueueFull               1   too many jobs wait; `retry_after` says in how many seconds to ask again
+│   ├── TooLarge                1   a document or an event beyond the limit
+│   ├── UnknownJob              1   no job has this id, or not any more
+│   ├── Conflict                1   an id that is another document's, or a job in a state that does not allow it
+│   └── StaleAttempt            1   a result from an attempt that no longer holds its job
 └── NodeFailed                  1   a node raised; wraps the cause and takes over its exit code and hint
     └── OutOfMemory             5   a node ran out of memory, on the host or on the device
 """
@@ -152,6 +159,44 @@ class MissingFile(NodegraphError):
 
 class NonFinite(NodegraphError):
     kind = "non_finite"
+
+
+class StorageFailed(NodegraphError):
+    """The database cannot be read or written. Nothing that was accepted is lost; the call may be repeated."""
+
+    kind = "storage"
+
+    def __init__(self, message: str, *, full: bool = False, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.full = full
+
+
+class QueueRefused(NodegraphError):
+    kind = "queue_refused"
+
+
+class QueueFull(QueueRefused):
+    kind = "queue_full"
+
+    def __init__(self, message: str, retry_after: float) -> None:
+        super().__init__(message, hint=f"ask again in {retry_after:g} s")
+        self.retry_after = retry_after
+
+
+class TooLarge(QueueRefused):
+    kind = "too_large"
+
+
+class UnknownJob(QueueRefused):
+    kind = "unknown_job"
+
+
+class Conflict(QueueRefused):
+    kind = "conflict"
+
+
+class StaleAttempt(QueueRefused):
+    kind = "stale_attempt"
 
 
 class NodeFailed(NodegraphError):

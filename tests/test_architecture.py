@@ -35,7 +35,7 @@ LONGEST_FILE, LONGEST_NUMERICS, LONGEST_FUNCTION = 300, 350, 40
 HEAVY = {"torch", "transformers", "safetensors", "PIL", "nodes", "diffusers", "numpy", "tokenizers"}
 ONLY_IN = {
     "networkx": ("nodegraph/graph.py", "nodegraph/plan.py"),
-    "sqlite3": ("nodegraph/service/jobs.py",),
+    "sqlite3": ("nodegraph/service/store.py", "nodegraph/service/ledger.py", "nodegraph/service/migrations.py"),
     "aiohttp": ("nodegraph/server/",),
     "typer": ("nodegraph/cli/",),
     "rich": ("nodegraph/cli/",),

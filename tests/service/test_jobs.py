@@ -1,0 +1,597 @@
+"""The durable queue: what is accepted is kept, runs in order, and is published once."""
+
+import asyncio
+import os
+import random
+import resource
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from nodegraph.errors import Conflict, QueueFull, Rejected, StaleAttempt, StorageFailed, TooLarge, UnknownJob
+from nodegraph.service.migrations import MIGRATIONS
+from nodegraph.service.records import Counts, Limits, Output, Reason, Receipt
+from nodegraph.service.store import Store
+from tests.service.conftest import Queue
+
+Opened = Callable[..., Queue]
+BROKEN = Reason("bad_input", "it does not fit", node="a")
+DIED = Reason("worker_died", "the worker was killed by signal 9")
+PICTURE = Output("save", "output", "cat.png", size=3, sha256="abc")
+ROOT = Path(__file__).parents[2]
+
+
+# Accepting.
+
+
+def test_an_accepted_job_is_there_after_reopening(queue: Queue) -> None:
+    document = {"nodes": {"ä": [1, 1.0, True, None, 2**64 - 1]}, "a": ""}
+    receipt = queue.jobs.submit(document, extra={"targets": ["ä"]}, client="me", priority=3).result()
+    queue.reopen()
+    job, submitted = queue.jobs.get(receipt.id).result(), queue.jobs.submitted(receipt.id).result()
+    assert (job.number, job.client, job.priority, job.state) == (receipt.number, "me", 3, "queued")
+    assert (repr(submitted.document), submitted.extra) == (repr(document), {"targets": ["ä"]})
+
+
+def test_the_same_id_and_document_give_the_same_receipt(queue: Queue) -> None:
+    first = queue.jobs.submit({"a": 1, "b": 2}, job="x").result()
+    assert queue.jobs.submit({"b": 2, "a": 1}, job="x").result() == first == Receipt("x", 1)
+    assert queue.line() == ["x"]
+
+
+def test_a_retry_gets_its_receipt_even_when_the_queue_is_full(opened: Opened) -> None:
+    queue = opened(queued=1)
+    queue.submit("x")
+    queue.submit("x")
+    with pytest.raises(QueueFull):
+        queue.submit("y")
+
+
+@pytest.mark.parametrize(("document", "extra"), [({"a": 1.0}, None), ({"a": True}, None), ({"a": 1}, {})])
+def test_an_id_is_refused_with_other_content(queue: Queue, document: object, extra: object) -> None:
+    queue.jobs.submit({"a": 1}, job="x").result()
+    with pytest.raises(Conflict):
+        queue.jobs.submit(document, extra=extra, job="x").result()
+
+
+def test_64_threads_with_one_id_make_one_job(queue: Queue) -> None:
+    def submitted(_: int) -> Receipt:
+        return queue.jobs.submit({"a": 1}, job="x").result()
+
+    with ThreadPoolExecutor(64) as pool:
+        receipts = set(pool.map(submitted, range(64)))
+    assert receipts == {Receipt("x", 1)}
+    assert queue.line() == ["x"]
+
+
+def test_a_full_queue_says_when_to_ask_again(opened: Opened) -> None:
+    queue = opened(queued=3, queued_per_client=2, retry_after=7)
+    queue.submit("a", "b", client="me")
+    with pytest.raises(QueueFull, match="of this client") as mine:
+        queue.submit("c", client="me")
+    assert mine.value.retry_after == 7
+    queue.submit("c", client="you")
+    with pytest.raises(QueueFull, match="at most 3"):
+        queue.submit("d", client="they")
+    queue.claim()
+    queue.submit("d", client="they")
+    assert queue.line() == ["a", "b", "c", "d"]
+
+
+def test_64_threads_never_overfill_the_queue(opened: Opened) -> None:
+    queue = opened(queued=10)
+
+    def accepted(name: int) -> bool:
+        try:
+            return bool(queue.jobs.submit({}, job=str(name)).result())
+        except QueueFull:
+            return False
+
+    with ThreadPoolExecutor(64) as pool:
+        assert sum(pool.map(accepted, range(64))) == 10
+    assert len(queue.line()) == 10
+
+
+@pytest.mark.parametrize("document", [{"a": float("nan")}, {"a": {1, 2}}, "\ud800"])
+def test_what_is_not_json_is_refused(queue: Queue, document: object) -> None:
+    with pytest.raises(Rejected):
+        queue.jobs.submit(document)
+
+
+def test_a_document_beyond_the_limit_is_refused(opened: Opened) -> None:
+    queue = opened(document=12)
+    queue.jobs.submit({"a": "éé"}).result()
+    with pytest.raises(TooLarge, match="13 bytes"):
+        queue.jobs.submit({"a": "12345"})
+    with pytest.raises(TooLarge):
+        queue.jobs.submit({}, extra="é" * 6)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "a\n", "é", "x" * 129])
+def test_an_odd_id_is_refused(queue: Queue, name: str) -> None:
+    with pytest.raises(Rejected):
+        queue.jobs.submit({}, job=name)
+
+
+# Order.
+
+
+def test_jobs_run_by_priority_and_first_come_first_served_within_it(queue: Queue) -> None:
+    queue.submit("a", "b")
+    queue.submit("c", "d", priority=1)
+    queue.submit("e", priority=-1)
+    assert [queue.claim().attempt.job for _ in range(5)] == ["c", "d", "a", "b", "e"]
+    assert queue.attempts.claim("cpu").result() is None
+
+
+def test_no_clock_orders_anything(queue: Queue) -> None:
+    for name, date in [("a", 9e9), ("b", -5.0), ("c", float("inf")), ("d", 0.0)]:
+        queue.date = date
+        queue.submit(name)
+    assert queue.line() == ["a", "b", "c", "d"]
+    for date in (7.0, -7.0, 1e300, 3.0):
+        queue.date = date
+        queue.attempts.publish(queue.claim().attempt).result()
+    assert [job.id for job in queue.jobs.history().result()] == ["d", "c", "b", "a"]
+
+
+def test_a_job_moves_before_another_and_takes_its_priority(queue: Queue) -> None:
+    queue.submit("a", "b", "c")
+    queue.submit("high", priority=1)
+    queue.jobs.move("c", before="a").result()
+    assert queue.line() == ["high", "c", "a", "b"]
+    assert queue.jobs.move("b", before="high").result().priority == 1
+    queue.jobs.move("c").result()
+    queue.submit("d")
+    assert queue.line() == ["b", "high", "a", "c", "d"]
+    assert [queue.claim().attempt.job for _ in range(5)] == ["b", "high", "a", "c", "d"]
+
+
+def test_claims_follow_the_line_and_not_the_order_of_acceptance(queue: Queue) -> None:
+    queue.submit("a", "b", "c")
+    queue.jobs.move("a").result()
+    queue.jobs.move("c", before="b").result()
+    assert [queue.claim().attempt.job for _ in range(3)] == ["c", "b", "a"]
+
+
+def test_only_a_waiting_job_can_be_moved(queue: Queue) -> None:
+    queue.submit("a", "b")
+    queue.claim()
+    for job, before in (("a", "b"), ("b", "a")):
+        with pytest.raises(Conflict, match="it is running"):
+            queue.jobs.move(job, before).result()
+    with pytest.raises(UnknownJob):
+        queue.jobs.move("b", "nothing").result()
+
+
+def test_a_paused_queue_gives_no_job_even_after_reopening(queue: Queue) -> None:
+    queue.submit("a")
+    queue.jobs.pause().result()
+    queue.reopen()
+    assert queue.jobs.counts().result() == Counts(1, 0, 0, paused=True)
+    assert queue.attempts.claim("cpu").result() is None
+    queue.jobs.resume().result()
+    assert queue.claim().attempt.job == "a"
+
+
+def test_two_devices_never_claim_one_job(queue: Queue) -> None:
+    queue.submit(*map(str, range(30)))
+    with ThreadPoolExecutor(8) as pool:
+        claims = [pending.result().attempt for pending in [pool.submit(queue.claim) for _ in range(30)]]
+    assert len({claim.job for claim in claims}) == len({claim.number for claim in claims}) == 30
+
+
+# Ending.
+
+
+def test_outputs_are_published_with_the_job_and_found_by_id_and_by_name(queue: Queue) -> None:
+    queue.submit("a")
+    job = queue.attempts.publish(queue.claim().attempt, [PICTURE]).result()
+    assert (job.state, [asset.output for asset in job.outputs]) == ("done", [PICTURE])
+    queue.reopen()
+    assert queue.jobs.get("a").result() == job
+    assert queue.jobs.asset(job.outputs[0].id).result() == job.outputs[0]
+    assert queue.jobs.assets_named("output", "cat.png").result() == list(job.outputs)
+    assert queue.jobs.asset("../cat.png").result() is None
+
+
+def test_a_stale_attempt_is_refused_whatever_it_says(queue: Queue) -> None:
+    queue.submit("a")
+    stale = queue.claim().attempt
+    queue.attempts.crash(stale, DIED).result()
+    holder = queue.claim().attempt
+    for late in (
+        queue.attempts.publish(stale, [PICTURE]),
+        queue.attempts.fail(stale, BROKEN),
+        queue.attempts.crash(stale, DIED),
+        queue.attempts.stop(stale),
+        queue.attempts.release(stale),
+        queue.attempts.beat(stale),
+        queue.attempts.record(stale, [{"event": "started"}]),
+    ):
+        with pytest.raises(StaleAttempt):
+            late.result()
+    assert len(queue.attempts.publish(holder, [PICTURE]).result().outputs) == 1
+
+
+def test_publishing_twice_changes_nothing(queue: Queue) -> None:
+    queue.submit("a")
+    attempt = queue.claim().attempt
+    first = queue.attempts.publish(attempt, [PICTURE]).result()
+    assert queue.attempts.publish(attempt, [PICTURE, PICTURE]).result() == first
+    assert [entry.event["state"] for entry in queue.heard] == ["queued", "running", "done"]
+
+
+def test_a_failed_job_says_why(queue: Queue) -> None:
+    queue.submit("a")
+    queue.attempts.fail(queue.claim().attempt, BROKEN).result()
+    job = queue.jobs.get("a").result()
+    assert (job.state, job.reason) == ("failed", BROKEN)
+    assert queue.heard[-1].event == {"event": "job", "state": "failed", "reason": BROKEN.to_json()}
+
+
+def test_a_job_that_kills_its_worker_twice_is_crashed_and_the_next_one_runs(queue: Queue) -> None:
+    queue.submit("a", "b")
+    assert queue.attempts.crash(queue.claim().attempt, DIED).result().state == "queued"
+    assert queue.attempts.crash(queue.claim().attempt, DIED).result().state == "crashed"
+    assert (queue.jobs.get("a").result().reason, queue.claim().attempt.job) == (DIED, "b")
+
+
+def test_a_released_job_keeps_its_place_and_is_not_blamed(queue: Queue) -> None:
+    queue.submit("a", "b", "c")
+    for _ in range(5):
+        queue.attempts.release(queue.claim().attempt).result()
+    queue.jobs.move("c", before="b").result()
+    job = queue.jobs.get("a").result()
+    assert (queue.line(), job.crashes, job.attempts) == (["a", "c", "b"], 0, 5)
+    assert (job.attempt, job.device) == (None, None)
+    assert queue.attempts.crash(queue.claim().attempt, DIED).result().state == "queued"
+
+
+def test_a_job_that_comes_back_stands_where_it_stood_whatever_was_moved_meanwhile(queue: Queue) -> None:
+    queue.submit("a", "b", "c", "d")
+    first, second = queue.claim().attempt, queue.claim().attempt
+    queue.attempts.release(first).result()
+    queue.jobs.move("c", before="a").result()
+    queue.jobs.move("d", before="c").result()
+    queue.attempts.release(second).result()
+    assert queue.line() == ["d", "c", "a", "b"]
+
+
+def test_nothing_is_left_running_after_recovery(opened: Opened) -> None:
+    queue = opened(interruptions=2)
+    queue.submit("a", "b", "c")
+    stale = [queue.claim().attempt for _ in range(2)]
+    queue.jobs.cancel("b").result()
+    queue.reopen()
+    assert [(job.id, job.state) for job in queue.attempts.recover().result()] == [("a", "queued"), ("b", "cancelled")]
+    assert queue.line() == ["a", "c"]
+    with pytest.raises(StaleAttempt):
+        queue.attempts.publish(stale[0], [PICTURE]).result()
+    queue.claim()
+    queue.reopen()
+    assert [job.state for job in queue.attempts.recover().result()] == ["crashed"]
+    assert queue.attempts.recover().result() == []
+
+
+def test_a_duration_is_by_the_monotonic_clock_and_never_by_the_date(queue: Queue) -> None:
+    queue.submit("a", "b")
+    first, second = queue.claim().attempt, queue.claim().attempt
+    queue.now, queue.date = 2.5, -1e6
+    assert queue.attempts.publish(first).result().seconds == 2.5
+    queue.now = 4.0
+    assert queue.attempts.fail(second, BROKEN).result().seconds == 4.0
+
+
+def test_an_attempt_that_gives_no_beat_is_silent(queue: Queue) -> None:
+    queue.submit("a", "b")
+    first, second = queue.claim().attempt, queue.claim().attempt
+    queue.now, queue.date = 10.0, -1e6
+    assert queue.attempts.beat(first).result() is False
+    assert queue.attempts.silent(10.0).result() == [second]
+    queue.attempts.publish(second).result()
+    assert queue.attempts.silent(10.0).result() == []
+
+
+# Cancelling.
+
+
+def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_when_its_worker_stops(queue: Queue) -> None:
+    queue.submit("a", "b")
+    attempt = queue.claim().attempt
+    assert queue.jobs.cancel("b").result().state == "cancelled"
+    assert queue.jobs.cancel("a").result().state == "running"
+    assert queue.attempts.beat(attempt).result() is True
+    assert queue.attempts.stop(attempt).result().state == "cancelled"
+    assert queue.jobs.cancel("a").result().state == "cancelled"
+    assert [job.reason and job.reason.kind for job in queue.jobs.history().result()] == ["cancelled", "cancelled"]
+
+
+def test_a_worker_killed_for_a_cancel_does_not_bring_the_job_back(queue: Queue) -> None:
+    queue.submit("a", "b")
+    first, second = queue.claim().attempt, queue.claim().attempt
+    for attempt in (first, second):
+        queue.jobs.cancel(attempt.job).result()
+    assert queue.attempts.crash(first, DIED).result().state == "cancelled"
+    assert queue.attempts.release(second).result().state == "cancelled"
+    assert queue.line() == []
+
+
+def test_a_result_that_was_faster_than_the_cancel_counts(queue: Queue) -> None:
+    queue.submit("a")
+    attempt = queue.claim().attempt
+    queue.jobs.cancel("a").result()
+    job = queue.attempts.publish(attempt, [PICTURE]).result()
+    assert (job.state, job.cancelling) == ("done", False)
+
+
+def test_stopping_needs_a_cancel(queue: Queue) -> None:
+    queue.submit("a")
+    with pytest.raises(StaleAttempt, match="nobody asked"):
+        queue.attempts.stop(queue.claim().attempt).result()
+
+
+def test_clearing_ends_what_waits_and_leaves_what_runs(queue: Queue) -> None:
+    queue.submit("a", "b", client="me")
+    queue.submit("c", client="you")
+    queue.claim()
+    assert queue.jobs.clear("me").result() == 1
+    assert queue.line() == ["a", "c"]
+    assert queue.jobs.clear().result() == 1
+    assert {name: queue.state(name) for name in "abc"} == {"a": "running", "b": "cancelled", "c": "cancelled"}
+
+
+def test_an_unknown_job_is_never_taken_for_another(queue: Queue) -> None:
+    for ask in (queue.jobs.get, queue.jobs.submitted, queue.jobs.cancel, queue.jobs.move):
+        with pytest.raises(UnknownJob, match="'nothing'"):
+            ask("nothing").result()
+
+
+# Events.
+
+
+def test_events_can_be_read_on_from_any_number(queue: Queue) -> None:
+    queue.submit("a", client="me")
+    queue.submit("b", client="you")
+    attempt = queue.claim().attempt
+    told = [{"event": "started", "node": "x"}, {"event": "progressed", "node": "x", "done": 1, "total": 2}]
+    last = queue.attempts.record(attempt, told).result()
+    entries = queue.jobs.events().result()
+    assert entries == queue.heard
+    numbers = [entry.number for entry in entries]
+    assert (numbers, numbers[-1]) == (sorted(set(numbers)), last)
+    assert [entry.event for entry in queue.jobs.events(numbers[-3]).result()] == told
+    assert {entry.job for entry in queue.jobs.events(client="you").result()} == {"b"}
+    assert queue.jobs.events(0, job="a", most=2).result() == [entries[0], entries[2]]
+
+
+def test_events_of_a_job_are_bounded_and_progress_goes_first(opened: Opened) -> None:
+    queue = opened(events_per_job=6)
+    queue.submit("a")
+    attempt = queue.claim().attempt
+    for done in range(20):
+        queue.attempts.record(attempt, [{"event": "progressed", "done": done}]).result()
+    queue.attempts.record(attempt, [{"event": "finished", "node": "x"}]).result()
+    queue.attempts.publish(attempt).result()
+    kept = [entry.event for entry in queue.jobs.events(job="a").result()]
+    assert [event.get("state", event.get("done", "x")) for event in kept] == ["queued", "running", 18, 19, "x", "done"]
+    numbers = [entry.number for entry in queue.jobs.events(job="a").result()]
+    assert numbers[-1] == 24
+
+
+def test_an_event_beyond_the_limit_is_refused_and_none_of_its_batch_is_kept(opened: Opened) -> None:
+    queue = opened(event=200)
+    queue.submit("a")
+    batch = [{"event": "started"}, {"event": "failed", "error": "x" * 200}]
+    with pytest.raises(TooLarge):
+        queue.attempts.record(queue.claim().attempt, batch).result()
+    assert [entry.event["event"] for entry in queue.jobs.events().result()] == ["job", "job"]
+    assert len(queue.heard) == 2
+
+
+def test_a_listener_that_fails_stops_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def broken(_: object) -> None:
+        raise RuntimeError("the loop is closed")
+
+    with Store(tmp_path / "jobs", listener=broken) as store:
+        queue = Queue(tmp_path / "other")
+        queue.store.close()
+        queue.jobs.store = queue.attempts.store = store
+        queue.submit("a", "b")
+        assert queue.line() == ["a", "b"]
+    assert "a listener failed" in caplog.text
+
+
+# History.
+
+
+def test_the_history_is_bounded_and_forgets_with_a_job_all_that_was_its(opened: Opened) -> None:
+    queue = opened(history=2)
+    queue.submit("a", "b", "c", "d")
+    for name in "abcd":
+        queue.attempts.publish(queue.claim().attempt, [Output("save", "output", name)]).result()
+    assert [job.id for job in queue.jobs.history().result()] == ["d", "c"]
+    assert queue.jobs.known_files("output").result() == {"c", "d"}
+    assert {entry.job for entry in queue.jobs.events().result()} == {"c", "d"}
+    assert queue.jobs.faults().result() == []
+
+
+def test_the_history_is_read_in_pages(queue: Queue) -> None:
+    queue.submit("a", "b", "c")
+    queue.jobs.clear().result()
+    first = queue.jobs.history(2).result()
+    rest = queue.jobs.history(2, before=first[-1].ended).result()
+    assert [job.id for job in first + rest] == ["c", "b", "a"]
+
+
+def test_forgetting_spares_what_has_not_ended(queue: Queue) -> None:
+    queue.submit("a", "b", "c", "d")
+    queue.attempts.publish(queue.claim().attempt, [PICTURE]).result()
+    queue.claim()
+    queue.jobs.cancel("c").result()
+    assert queue.jobs.forget(["a", "b", "d", "nothing"]).result() == 1
+    assert queue.jobs.forget().result() == 1
+    assert (queue.line(), queue.jobs.history().result()) == (["b", "d"], [])
+    assert queue.jobs.known_files("output").result() == set()
+
+
+def test_numbers_are_not_given_again_after_forgetting(queue: Queue) -> None:
+    queue.submit("a")
+    stale = queue.claim().attempt
+    queue.attempts.fail(stale, BROKEN).result()
+    queue.jobs.forget().result()
+    queue.submit("a")
+    assert queue.jobs.get("a").result().number == 2
+    assert queue.claim().attempt.number > stale.number
+    assert queue.jobs.events().result()[0].number == 4
+
+
+# The file.
+
+
+def test_a_full_disk_loses_nothing_and_the_store_goes_on(queue: Queue) -> None:
+    queue.submit("small")
+    attempt = queue.claim().attempt
+    pages: int = queue.store.read(lambda ledger: ledger.value("PRAGMA page_count")).result()
+    queue.store.read(lambda ledger: ledger.value(f"PRAGMA max_page_count = {pages}")).result()
+    with pytest.raises(StorageFailed, match="no space") as full:
+        queue.jobs.submit({"text": "x" * 100_000}, job="big").result()
+    assert (full.value.full, full.value.kind) == (True, "storage")
+    with pytest.raises(StorageFailed):
+        queue.attempts.publish(attempt, [Output("a", "output", "x" * 100_000)]).result()
+    assert (queue.line(), queue.state("small"), len(queue.heard)) == (["small"], "running", 2)
+    queue.store.read(lambda ledger: ledger.value(f"PRAGMA max_page_count = {pages + 1000}")).result()
+    queue.jobs.submit({"text": "x" * 100_000}, job="big").result()
+    assert queue.attempts.publish(attempt, [PICTURE]).result().state == "done"
+    assert (queue.jobs.faults().result(), queue.line()) == ([], ["big"])
+
+
+def test_a_write_that_fails_anywhere_loses_nothing_and_the_store_goes_on(queue: Queue) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    log = queue.path.with_name(queue.path.name + "-wal")
+    kept = ["first"]
+    queue.submit("first")
+    for room in (0, 1, 24, 25, 4_000, 4_120, 9_000, 50_000):
+        # No file may grow beyond this: the write in the middle of the transaction fails, as on a failing disk.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + room, hard))
+        try:
+            with pytest.raises(StorageFailed, match="the disk reports an error"):
+                queue.jobs.submit({"text": "x" * 100_000}, job=f"{room}").result()
+            assert queue.line() == kept
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        kept.append(f"after-{room}")
+        queue.submit(kept[-1])
+    queue.reopen()
+    assert (queue.line(), queue.jobs.faults().result()) == (kept, [])
+
+
+def test_the_file_is_written_for_keeps_and_belongs_to_one_process(queue: Queue, tmp_path: Path) -> None:
+    def ask(name: str) -> object:
+        return queue.store.read(lambda ledger: ledger.value(f"PRAGMA {name}")).result()
+
+    assert [ask("journal_mode"), ask("synchronous"), ask("foreign_keys")] == ["wal", 2, 1]
+    queue.submit("a")
+    with pytest.raises(StorageFailed, match="another process"):
+        Store(queue.path, patience=0.01)
+    assert [path.name for path in tmp_path.iterdir() if path.name.endswith("-shm")] == []
+
+
+@pytest.mark.parametrize("content", [b"not a database at all" * 99, None])
+def test_a_file_that_is_no_database_is_named_as_such(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "folder" / "jobs" if content is None else tmp_path / "jobs"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StorageFailed, match=r"not a database|cannot be opened"):
+        Store(path)
+
+
+def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "jobs")
+    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    connection.close()
+    with pytest.raises(StorageFailed, match="newer nodegraph"):
+        Store(tmp_path / "jobs")
+
+
+def test_every_migration_can_follow_the_one_before(tmp_path: Path) -> None:
+    for done in range(len(MIGRATIONS)):
+        path = tmp_path / str(done)
+        connection = sqlite3.connect(path)
+        for migration in MIGRATIONS[:done]:
+            migration(connection)
+        connection.execute(f"PRAGMA user_version = {done}")
+        connection.commit()
+        connection.close()
+        Store(path).close()
+
+
+def test_a_closed_store_says_so_and_can_be_closed_again(queue: Queue) -> None:
+    waiting = [queue.jobs.submit({}) for _ in range(10)]
+    queue.store.close()
+    queue.store.close()
+    assert [answer.result().number for answer in waiting] == list(range(1, 11))
+    with pytest.raises(StorageFailed, match="closed"):
+        queue.jobs.counts()
+
+
+def test_answers_can_be_awaited_and_a_cancelled_wait_cuts_no_transaction(queue: Queue) -> None:
+    async def session() -> list[str]:
+        await asyncio.gather(*(queue.jobs.submit({}, job=f"{number}") for number in range(20)))
+        impatient = asyncio.ensure_future(queue.jobs.submit({}, job="late"))
+        await asyncio.sleep(0)
+        impatient.cancel()
+        with pytest.raises(UnknownJob):
+            await queue.jobs.get("nothing")
+        return [job.id for job in await queue.jobs.live()]
+
+    names = asyncio.run(session())
+    assert [name for name in names if name != "late"] == [f"{number}" for number in range(20)]
+    assert queue.jobs.faults().result() == []
+
+
+# Kills.
+
+
+def killed_run(path: Path, run: str, patience: int) -> list[list[str]]:
+    """What a busy client acknowledged until it was killed, some time after its line number `patience`."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "tests.service.busy_client", str(path), run],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    lines = [process.stdout.readline() for _ in range(patience)]
+    process.send_signal(signal.SIGKILL)
+    lines += process.stdout.readlines()
+    process.stdout.close()
+    assert process.wait() == -signal.SIGKILL
+    return [line.split() for line in lines if line.endswith("\n")]
+
+
+def test_kills_lose_no_acknowledged_job_and_publish_none_twice(tmp_path: Path) -> None:
+    path, chance = tmp_path / "jobs.sqlite", random.Random()
+    said = [words for run in range(8) for words in killed_run(path, str(run), chance.randint(2, 40))]
+    submitted = [words[1] for words in said if words[0] == "submitted"]
+    published = [words[1] for words in said if words[0] == "published"]
+    queue = Queue(path, Limits(interruptions=1000))
+    queue.attempts.recover().result()
+    history = queue.jobs.history(100_000).result()
+    known = {job.id: job.state for job in [*queue.jobs.live().result(), *history]}
+    assert set(submitted) <= set(known)
+    assert set(known.values()) <= {"queued", "done"}
+    assert {known[name] for name in published} <= {"done"}
+    assert max(Counter(published).values(), default=0) <= 1
+    assert all(len(job.outputs) == 1 for job in history)
+    assert len({asset.output.name for job in history for asset in job.outputs}) == len(history)
+    assert queue.jobs.faults().result() == []
+    queue.store.close()
