@@ -40,6 +40,10 @@ class Document:
         return json.dumps(self.data, ensure_ascii=False, indent=indent)
 
 
+def is_node_id(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_ID and NODE_ID_PATTERN.fullmatch(value) is not None
+
+
 def read_document(source: str | bytes | Path, limit: int = LARGEST_BYTES) -> Any:
     """The JSON data in a text or in a file, read strictly; MalformedDocument says line and column.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from . import comfyui
 from .catalogue import Catalogue
 from .document import FORMAT, Document
 from .errors import InvalidGraph
@@ -25,13 +26,18 @@ class Graph:
 
     @classmethod
     def parse(cls, document: object, catalogue: Catalogue, folders: Folders | None = None) -> Graph:
-        """The graph that a workflow document describes; InvalidGraph with every problem if it describes none."""
+        """The graph that a workflow describes, native or of ComfyUI; InvalidGraph with every problem if it has any.
+
+        The pointers of the problems resolve in the workflow as it was given.
+        """
+        native = comfyui.read(document, catalogue)
         parser = Parser(catalogue, folders or {})
-        nodes, extras = parser.parse(document)
+        nodes, extras = parser.parse(native.document)
         for loop in loops(parser.links):
             parser.cycle(loop)
-        if parser.problems:
-            raise InvalidGraph(parser.problems)
+        problems = native.with_own(parser.problems)
+        if problems:
+            raise InvalidGraph(problems)
         return cls(nodes, extras)
 
     @property

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from .catalogue import Catalogue, Description
-from .document import FORMAT, LONGEST_ID, NODE_ID_PATTERN
+from .document import FORMAT, LONGEST_ID, is_node_id
 from .errors import InvalidGraph, Problem, ProblemKind, Rejected, did_you_mean, shown
 from .files import Folders
 from .sockets import Input
@@ -42,25 +42,12 @@ def pointer(*parts: object) -> str:
     return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
 
 
-class Parser:
+class Report:
     """Collects every problem of one document."""
 
-    def __init__(self, catalogue: Catalogue, folders: Folders) -> None:
-        self.catalogue = catalogue
-        self.folders = folders
+    def __init__(self) -> None:
         self.problems: list[Problem] = []
-        self.types: dict[str, Description | None] = {}
-        self.links: dict[str, dict[str, Link]] = {}
         self.compared = 0
-
-    def parse(self, document: object) -> tuple[dict[str, Node], Object]:
-        """The nodes by id, and the keys of the document that change no result."""
-        top, raw_nodes = self.top(document)
-        named = {node_id: raw for node_id, raw in raw_nodes.items() if self.names_a_node(node_id)}
-        self.types = {node_id: self.description(raw) for node_id, raw in named.items()}
-        parsed = [self.node(node_id, raw) for node_id, raw in named.items()]
-        extras = {key: top[key] for key in ("$schema", "view") if key in top}
-        return {node.id: node for node in parsed if node}, extras
 
     def report(
         self,
@@ -92,6 +79,26 @@ class Parser:
         self.compared += len(known)
         return did_you_mean(word, known)
 
+
+class Parser(Report):
+    """Reads a native document."""
+
+    def __init__(self, catalogue: Catalogue, folders: Folders) -> None:
+        super().__init__()
+        self.catalogue = catalogue
+        self.folders = folders
+        self.types: dict[str, Description | None] = {}
+        self.links: dict[str, dict[str, Link]] = {}
+
+    def parse(self, document: object) -> tuple[dict[str, Node], Object]:
+        """The nodes by id, and the keys of the document that change no result."""
+        top, raw_nodes = self.top(document)
+        named = {node_id: raw for node_id, raw in raw_nodes.items() if self.names_a_node(node_id)}
+        self.types = {node_id: self.description(raw) for node_id, raw in named.items()}
+        parsed = [self.node(node_id, raw) for node_id, raw in named.items()]
+        extras = {key: top[key] for key in ("$schema", "view") if key in top}
+        return {node.id: node for node in parsed if node}, extras
+
     def top(self, document: object) -> tuple[Object, Object]:
         """The document and its nodes, or InvalidGraph if it has not even the shape of one."""
         if not isinstance(document, dict):
@@ -117,7 +124,7 @@ class Parser:
         return top, top["nodes"]
 
     def names_a_node(self, node_id: object) -> bool:
-        if isinstance(node_id, str) and len(node_id) <= LONGEST_ID and NODE_ID_PATTERN.fullmatch(node_id):
+        if is_node_id(node_id):
             return True
         expected = "a node id without dots or control characters"
         self.expected(None, None, ("nodes", node_id), "bad_id", expected, shown(node_id))

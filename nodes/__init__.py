@@ -16,4 +16,5 @@ __nodes__ = (
     "image",
     "mask",
     "training",
+    "comfyui",
 )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
 from nodegraph.catalogue import Catalogue
+from nodegraph.comfyui import api_nodes
 from nodegraph.document import read_document
 from nodegraph.errors import InvalidGraph, UsageError, did_you_mean
 from nodegraph.sockets import Input, holds
@@ -50,21 +51,23 @@ def assign(document: object, assignments: Iterable[Assignment], catalogue: Catal
 
 
 def _set(document: object, assignment: Assignment, catalogue: Catalogue) -> None:
-    nodes = table(document, "nodes")
+    foreign = api_nodes(document)
+    kind, values, links = ("type", "values", "links") if foreign is None else ("class_type", "inputs", "inputs")
+    nodes = table(document, "nodes") if foreign is None else foreign
     if not nodes:
         return  # what is wrong with it, checking the document will say, here and below
     if assignment.node not in nodes:
         _refuse(f"the workflow has no node {assignment.node!r}", assignment.node, nodes)
     node = table(nodes, assignment.node)
-    description = catalogue.nodes.get(str(node.get("type")))
+    description = catalogue.nodes.get(str(node.get(kind)))
     value: object = assignment.text
     if description:
         if assignment.input not in description.inputs:
             _refuse(f"{description.name} has no input {assignment.input!r}", assignment.input, description.inputs)
         value = read(assignment.text, description.inputs[assignment.input])
-    table(node, "links").pop(assignment.input, None)
-    node.setdefault("values", {})
-    table(node, "values")[assignment.input] = value
+    table(node, links).pop(assignment.input, None)
+    node.setdefault(values, {})
+    table(node, values)[assignment.input] = value
 
 
 def table(owner: object, key: str) -> dict[str, Any]:

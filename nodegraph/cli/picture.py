@@ -6,11 +6,13 @@ import zlib
 from collections.abc import Iterator
 from typing import BinaryIO, cast
 
+from nodegraph.comfyui import is_comfyui
 from nodegraph.document import read_document
 from nodegraph.errors import InvalidGraph, Problem
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-KEYWORDS = ("nodegraph", "workflow", "prompt")
+# ComfyUI writes a workflow twice: as it ran under `prompt`, and as it was drawn under `workflow`.
+KEYWORDS = ("nodegraph", "prompt", "workflow")
 TEXT_LIMIT = 32 * 1024 * 1024
 HEADER = struct.Struct(">I4s")
 
@@ -29,16 +31,16 @@ def is_picture(start: bytes) -> bool:
 
 
 def workflow_in(picture: bytes) -> dict[str, object]:
-    """The native document in a PNG's text chunks; `nodegraph` is looked at first. Raises BadPicture."""
+    """The workflow in a PNG's text chunks, native or of ComfyUI; `nodegraph` is looked at first. Raises BadPicture."""
     texts = dict(text_chunks(io.BytesIO(picture)))
     for keyword in KEYWORDS:
         try:
             document: object = read_document(texts.get(keyword, "null"))
         except InvalidGraph:
             continue
-        if isinstance(document, dict) and "nodegraph" in document:
+        if isinstance(document, dict) and ("nodegraph" in document or is_comfyui(document)):  # pyright: ignore[reportUnknownArgumentType] -- JSON is untyped
             return cast(dict[str, object], document)
-    raise BadPicture("the picture carries no nodegraph workflow")
+    raise BadPicture("the picture carries no workflow")
 
 
 def text_chunks(file: BinaryIO) -> Iterator[tuple[str, str]]:

@@ -23,6 +23,8 @@ from .unet import UNet, UNetConfig
 from .vae import Autoencoder, VaeConfig
 
 FILLS = frozenset({"kaiming_uniform_", "uniform_", "normal_", "fill_", "zero_", "ones_", "zeros_"})
+# What building a model from dishonest shapes raises.
+BUILD_ERRORS = (KeyError, ValueError, TypeError, RuntimeError, ArithmeticError, IndexError)
 SHORTEST = 3  # tokens in a text: start, one word, end
 
 
@@ -47,7 +49,7 @@ def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
         tokenizer = _tokenizer(extras, tower.config)
     except UnknownLayout as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
-    except (KeyError, ValueError, TypeError, RuntimeError, ArithmeticError, IndexError) as error:
+    except BUILD_ERRORS as error:
         raise BadCheckpoint(f"{path.name}: its keys and shapes make no model: {error}") from error
     exact = placement.exact()
     _fill(unet, layout.unet, path, placement)
@@ -58,6 +60,27 @@ def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
         TextEncoder(tower, tokenizer, exact),
         Vae(vae, layout.scale, exact),
     )
+
+
+def load_vae(path: Path, placement: Placement) -> Vae:
+    """Load the VAE of a file that has one alone, or of a checkpoint; BadCheckpoint where there is none.
+
+    Its latents are taken to have SD1's scale.
+    """
+    header = read_header(path)
+    prefix = next((each for each in ("", SD1.vae) if f"{each}decoder.conv_in.weight" in header.shapes), None)
+    if prefix is None:
+        raise BadCheckpoint(f"{path.name}: there is no VAE in it: no tensor 'decoder.conv_in.weight'")
+    shapes = below(header.shapes, prefix)
+    try:
+        groups = Extras.from_metadata(header.metadata).vae_groups
+        with torch.device("meta"), Unfilled(most=2 * len(shapes) + 1000):
+            vae = Autoencoder(VaeConfig.from_shapes(shapes, groups=groups))
+    except BUILD_ERRORS as error:
+        raise BadCheckpoint(f"{path.name}: its keys and shapes make no VAE: {error}") from error
+    exact = placement.exact()
+    _fill(vae, prefix, path, exact)
+    return Vae(vae, SD1.scale, exact)
 
 
 class Unfilled(TorchFunctionMode):

@@ -69,6 +69,14 @@ def test_a_value_takes_the_place_of_a_link(catalogue: Catalogue) -> None:
     assert (changed["values"], changed["links"]) == ({"a": 5, "b": 2}, {})
 
 
+@pytest.mark.parametrize("posted", [False, True])
+def test_a_value_takes_the_place_of_a_link_in_a_workflow_of_comfyui(catalogue: Catalogue, posted: bool) -> None:
+    nodes = {"3": {"class_type": "Add", "inputs": {"a": ["1", 0], "b": 2}}, "5": {"class_type": "Number"}}
+    changed = set_in({"prompt": nodes} if posted else nodes, catalogue, "3.a=5", "5.value=6")
+    changed = changed["prompt"] if posted else changed
+    assert (changed["3"]["inputs"], changed["5"]["inputs"]) == ({"a": 5, "b": 2}, {"value": 6})
+
+
 def test_the_document_that_was_given_stays_as_it_was(catalogue: Catalogue) -> None:
     before = json.dumps(SUM)
     set_in(SUM, catalogue, "one.value=7", "sum.a=5")

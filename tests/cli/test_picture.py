@@ -40,6 +40,15 @@ def test_a_native_document_is_found_in_every_kind_of_text_chunk(picture: bytes) 
     assert workflow_in(picture) == DOCUMENT
 
 
+def test_a_picture_of_comfyui_gives_the_workflow_that_ran_rather_than_its_drawing() -> None:
+    ran: dict[str, object] = {"3": {"class_type": "KSampler", "inputs": {"seed": 1}}}
+    drawn: dict[str, object] = {"nodes": [3], "links": [4]}
+    texts = {"workflow": json.dumps(drawn), "prompt": json.dumps(ran)}
+    assert workflow_in(png(texts)) == ran
+    assert workflow_in(png({"workflow": texts["workflow"]})) == drawn
+    assert workflow_in(png({**texts, "nodegraph": TEXT})) == DOCUMENT
+
+
 @pytest.mark.parametrize("text", ["a frog", "grün", "青い蛙"])
 def test_what_pillow_writes_is_read(text: str) -> None:
     said = PngInfo()
@@ -52,8 +61,8 @@ def test_what_pillow_writes_is_read(text: str) -> None:
 @pytest.mark.parametrize(
     ("picture", "says"),
     [
-        (png({}), "no nodegraph workflow"),
-        (png({"prompt": '{"3": {"class_type": "KSampler"}}'}), "no nodegraph workflow"),
+        (png({}), "carries no workflow"),
+        (png({"prompt": '{"3": {"type": "KSampler"}}'}), "carries no workflow"),
         (png({"nodegraph": TEXT})[:-30], "cut short"),
         (png({"nodegraph": TEXT}).replace(b"Text", b"Test"), "damaged"),
         (with_chunk(b"zTXt", b"nodegraph\0\0 not compressed"), "damaged"),

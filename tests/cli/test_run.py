@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nodegraph.cli.picture import workflow_in
 from tests.cli.conftest import Command, Write
 from tests.cli.toy_nodes import png
 
@@ -46,6 +47,32 @@ def test_set_changes_a_value_and_the_picture_carries_it(command: Command, write:
     again = command("run", "frog.png", "--out", "again.png")
     assert again.exit_code == 0, again.stderr
     assert (folder / "again.png").read_bytes() == (folder / "frog.png").read_bytes()
+
+
+def test_a_workflow_of_comfyui_runs_takes_values_by_id_and_is_carried_as_a_native_one(
+    command: Command, folder: Path
+) -> None:
+    nodes = {
+        "1": {"class_type": "Number", "inputs": {"value": 1}},
+        "3": {"class_type": "Add", "inputs": {"a": ["1", 0], "b": 2}, "_meta": {"title": "Sum"}},
+        "9": {"class_type": "Save", "inputs": {"value": ["3", 0]}},
+    }
+    (folder / "comfy.json").write_text(json.dumps({"prompt": nodes}))
+    result = command("run", "comfy.json", "--set", "1.value=40", "--set", "3.b=3", "--out", "frog.png")
+    assert result.exit_code == 0, result.stderr
+    assert b"value\0\0\0\0\x0043" in (folder / "frog.png").read_bytes()
+    document = workflow_in((folder / "frog.png").read_bytes())
+    assert document == {
+        "nodegraph": 1,
+        "nodes": {
+            "1": {"type": "Number", "values": {"value": 40}},
+            "3": {"type": "Add", "values": {"b": 3}, "links": {"a": "1.int"}},
+            "9": {"type": "Save", "links": {"value": "3.int"}},
+        },
+        "view": {"3": {"title": "Sum"}},
+    }
+    assert command("check", "comfy.json", "frog.png").exit_code == 0
+    assert command("run", "comfy.json", "--set", "2.value=40").exit_code == 2
 
 
 def test_a_workflow_can_come_from_standard_input(command: Command, write: Write, folder: Path) -> None:
@@ -131,4 +158,4 @@ def test_a_picture_without_a_workflow_is_refused(command: Command, folder: Path)
     result = command("run", "plain.png")
     assert result.exit_code == 3
     assert "plain.png" in result.stderr
-    assert "no nodegraph workflow" in result.stderr
+    assert "carries no workflow" in result.stderr

@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from nodegraph import Document, NodeType, Profile, Registry
 from nodegraph.files import find_file
 from nodegraph.folders import default_folders
-from nodes import denoise, image, latent, loaders, mask, noise, sampling, text
+from nodes import comfyui, denoise, image, latent, loaders, mask, noise, sampling, text
 from nodes.diffusion.checkpoint import Checkpoint
 from nodes.types import Conditioning, Denoiser, Image, Latent, Mask
 from tests.nodes import values
 from tests.nodes.values import CHECKPOINT, levels
 
-NODES = Registry.from_modules(denoise, image, latent, loaders, mask, noise, sampling, text)
+NODES = Registry.from_modules(comfyui, denoise, image, latent, loaders, mask, noise, sampling, text)
 SUPPLIED: Mapping[type, object] = {Profile: Profile(), Document: Document({"nodegraph": 1, "nodes": {}})}
 # Few steps, and small pictures: the defaults would take minutes.
 SMALL: Mapping[str, object] = {"steps": 2, "width": 64, "height": 64, "text": "a red heart", "seed": 3, "step": 0}
@@ -60,7 +60,7 @@ def arguments_of(node: NodeType, examples: Mapping[str, Callable[[], object]], f
 
 
 def file_for(name: str, folder: Path) -> Path:
-    if name == "name":
+    if name in ("name", "ckpt_name", "vae_name"):
         return find_file(CHECKPOINT, "checkpoints", default_folders())
     path = folder / "picture.png"
     Picture.new("RGBA", (16, 16), (255, 0, 0, 128)).save(path)
