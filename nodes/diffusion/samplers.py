@@ -10,6 +10,7 @@ frame a step of DDIM, of Euler and of first-order DPM-Solver++ are the same: go 
 """
 
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -32,6 +33,7 @@ class Step(NamedTuple):
 
 Walk = Generator[Step, None, Tensor]
 Sampler = Callable[[Denoise, Tensor, Tensor, Noise], Walk]
+Scale = Callable[[Tensor], Tensor]
 
 
 def predicted_noise(x: Tensor, denoised: Tensor, sigma: Tensor) -> Tensor:
@@ -176,6 +178,36 @@ def dpmpp_2m_sde(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, eta:
     return x
 
 
+def dpmpp_3m_sde(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, eta: float = 1.0) -> Walk:
+    """SDE-DPM-Solver++(3M): D follows, in log σ, the parabola through its last three values (Crowson, k-diffusion)."""
+    known: list[tuple[Tensor, Tensor]] = []  # (D, length of the step that left it), newest last
+    for sigma, sigma_next in pairwise(sigmas):
+        denoised = denoise(x, sigma)
+        yield Step(x, sigma, denoised)
+        if sigma_next == 0:
+            return denoised
+        h = (sigma / sigma_next).log()
+        decay = (1 + eta) * h
+        x = denoised + (x - denoised) * (-decay).exp() + _bent(denoised, known, h, decay)
+        if eta > 0:
+            x = x + noise(sigma, sigma_next) * sigma_next * (-torch.expm1(-2 * eta * h)).sqrt()
+        known = [*known, (denoised, h)][-2:]
+    return x
+
+
+def _bent(denoised: Tensor, known: list[tuple[Tensor, Tensor]], h: Tensor, decay: Tensor) -> Tensor | float:
+    """What D's slope and bend over the last steps add to a step of 3M: φ₂·slope - φ₃·bend."""
+    if not known:
+        return 0.0
+    (last, h_last), phi_2 = known[-1], torch.expm1(-decay) / decay + 1
+    slope = (denoised - last) * (h / h_last)
+    if len(known) == 1:
+        return phi_2 * slope
+    before, h_before = known[-2]
+    bend = (slope - (last - before) * (h / h_before)) * (h / (h_last + h_before))
+    return phi_2 * (slope + bend * (h_last / h)) - (phi_2 / decay - 0.5) * bend
+
+
 def dpmpp_sde(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise, eta: float = 1.0) -> Walk:
     """DPM-Solver++(2S) with ancestral steps: D in the middle of the step, by log σ, carries all of it."""
     for sigma, sigma_next in pairwise(sigmas):
@@ -201,8 +233,20 @@ def lcm(denoise: Denoise, x: Tensor, sigmas: Tensor, noise: Noise) -> Walk:
     return x
 
 
-def uni_pc(denoise: Denoise, x: Tensor, sigmas: Tensor, _noise: Noise, order: int = 3) -> Walk:
-    """UniPC with B₁(h) = h (Zhao et al. 2023): each evaluation corrects the last step and predicts the next.
+def step_length(h: Tensor) -> Tensor:
+    """B₁(h) = h, for uni_pc."""
+    return h
+
+
+def exponential_length(h: Tensor) -> Tensor:
+    """B₂(h) = 1 - e^(-h), for uni_pc_bh2: the better one of the two for few steps, its authors say."""
+    return -torch.expm1(-h)
+
+
+def uni_pc(
+    denoise: Denoise, x: Tensor, sigmas: Tensor, _noise: Noise, order: int = 3, scale: Scale = step_length
+) -> Walk:
+    """UniPC (Zhao et al. 2023): each evaluation corrects the last step and predicts the next; `scale` is the paper's B.
 
     A final level of 0, where log σ has no value, becomes 0.001. The order grows from 1 and falls back to 1 at the end.
     """
@@ -217,12 +261,12 @@ def uni_pc(denoise: Denoise, x: Tensor, sigmas: Tensor, _noise: Noise, order: in
             known = [(-sigma.log(), denoised)]
         depth = min(order, i + 1, steps - i)
         ahead = -sigma_next.log()
-        predicted = _unipc_step(x, known[-depth:], ahead)
+        predicted = _unipc_step(x, known[-depth:], ahead, scale)
         if i + 1 == steps:
             return predicted
         denoised = denoise(predicted, sigma_next)
         yield Step(predicted, sigma_next, denoised)
-        x = _unipc_step(x, known[-depth:], ahead, denoised)
+        x = _unipc_step(x, known[-depth:], ahead, scale, denoised)
         known = [*known, (ahead, denoised)][-order:]
     return x
 
@@ -233,7 +277,9 @@ def _extrapolated(denoised: Tensor, last: Tensor | None, h: Tensor, h_last: Tens
     return denoised + (denoised - last) * (h / (2 * h_last))
 
 
-def _unipc_step(x: Tensor, known: Sequence[Known], ahead: Tensor, corrector: Tensor | None = None) -> Tensor:
+def _unipc_step(
+    x: Tensor, known: Sequence[Known], ahead: Tensor, scale: Scale, corrector: Tensor | None = None
+) -> Tensor:
     """From the newest known level to λ = ahead; with `corrector`, D at the predicted point, the corrected step."""
     here, newest = known[-1]
     h = (ahead - here).double()
@@ -241,19 +287,19 @@ def _unipc_step(x: Tensor, known: Sequence[Known], ahead: Tensor, corrector: Ten
     if corrector is not None:
         differences.append((torch.ones_like(h), corrector - newest))
     result = newest + (x - newest) * (-h).exp()
-    weights = _unipc_weights([ratio for ratio, _ in differences], h)
+    weights = _unipc_weights([ratio for ratio, _ in differences], h, scale(h))
     for weight, (ratio, difference) in zip(weights, differences, strict=True):
-        result = result + difference * (h * weight / ratio)
+        result = result + difference * (scale(h) * weight / ratio)
     return result
 
 
-def _unipc_weights(ratios: list[Tensor], h: Tensor) -> list[Tensor]:
-    """The solution of Σ_k ρ_k r_k^(n-1) = n!·φ_{n+1}(-h), n = 1…; a single weight is ½ whatever h (theorem 3.1)."""
+def _unipc_weights(ratios: list[Tensor], h: Tensor, scale: Tensor) -> list[Tensor]:
+    """The solution of Σ_k ρ_k r_k^(n-1) = n!·φ_{n+1}(-h)·h/B, n = 1…; a single weight is ½ whatever h (theorem 3.1)."""
     if len(ratios) < 2:
         return [torch.full_like(h, 0.5)] * len(ratios)
     phi, factorial, right = torch.expm1(-h) / -h - 1, 1.0, []
     for n in range(1, len(ratios) + 1):
-        right.append(phi * factorial / -h)
+        right.append(phi * factorial / -scale)
         factorial *= n + 1
         phi = phi / -h - 1 / factorial
     r = torch.stack(ratios).double()
@@ -267,13 +313,19 @@ SAMPLERS: dict[str, Sampler] = {
     "dpm_2": dpm_2,
     "dpmpp_2m": dpmpp_2m,
     "dpmpp_2m_sde": dpmpp_2m_sde,
+    "dpmpp_3m_sde": dpmpp_3m_sde,
     "dpmpp_sde": dpmpp_sde,
+    # ComfyUI draws the noise of these on the GPU. Here it always comes from the CPU, so that a seed is a picture.
+    "dpmpp_2m_sde_gpu": dpmpp_2m_sde,
+    "dpmpp_3m_sde_gpu": dpmpp_3m_sde,
+    "dpmpp_sde_gpu": dpmpp_sde,
     "ddim": ddim,
     "ddpm": ddpm,
     "lcm": lcm,
     "uni_pc": uni_pc,
+    "uni_pc_bh2": partial(uni_pc, scale=exponential_length),
 }
-BROWNIAN = frozenset({"dpmpp_2m_sde", "dpmpp_sde"})
+BROWNIAN = frozenset(name for name in SAMPLERS if "_sde" in name)
 
 
 def noise_for(method: str, x: Tensor, sigmas: Tensor, seed: int) -> Noise:

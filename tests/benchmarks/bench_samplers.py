@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from nodes.diffusion.noise import seeded_noise
-from nodes.diffusion.samplers import SAMPLERS, dpmpp_2m_sde, dpmpp_sde, noise_for
+from nodes.diffusion.samplers import SAMPLERS, dpmpp_2m_sde, dpmpp_3m_sde, dpmpp_sde, noise_for
 from tests.diffusion.gaussian import MEAN, SPREAD, Walk, denoise, finish, levels, moments, orders
 
 from .figure import Figure
@@ -17,9 +17,11 @@ ORDERS: dict[str, tuple[Walk, float]] = {
     "dpmpp_2m": (SAMPLERS["dpmpp_2m"], 2),
     "dpmpp_2m_sde without noise": (partial(dpmpp_2m_sde, eta=0.0), 2),
     "dpmpp_sde without noise": (partial(dpmpp_sde, eta=0.0), 2),
+    "dpmpp_3m_sde without noise": (partial(dpmpp_3m_sde, eta=0.0), 1.9),
     "uni_pc": (SAMPLERS["uni_pc"], 2),
+    "uni_pc_bh2": (SAMPLERS["uni_pc_bh2"], 2),
 }
-STOCHASTIC = {"euler_ancestral": 640, "ddpm": 640, "dpmpp_2m_sde": 40, "dpmpp_sde": 40}  # and steps
+STOCHASTIC = {"euler_ancestral": 640, "ddpm": 640, "dpmpp_2m_sde": 40, "dpmpp_3m_sde": 40, "dpmpp_sde": 40}  # and steps
 SAMPLES, LAST = 50_000, 0.3
 VARIANCE = SPREAD**2 + LAST**2
 

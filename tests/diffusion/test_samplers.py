@@ -13,15 +13,19 @@ from nodes.diffusion.noise import BrownianPath, brownian_noise, gaussian_noise, 
 from nodes.diffusion.samplers import (
     BROWNIAN,
     SAMPLERS,
+    Scale,
     ancestral_split,
     ddim_step,
     dpmpp_2m_sde,
+    dpmpp_3m_sde,
     dpmpp_sde,
     estimated_original,
     euler_step,
+    exponential_length,
     noise_for,
     predicted_noise,
     renoise,
+    step_length,
     uni_pc,
 )
 from tests.diffusion.gaussian import (
@@ -39,7 +43,7 @@ from tests.diffusion.gaussian import (
 )
 
 ORDERS = {"euler": 1, "ddim": 1, "heun": 2, "dpm_2": 2, "dpmpp_2m": 2}
-STOCHASTIC = ["ddpm", "dpmpp_2m_sde", "dpmpp_sde", "euler_ancestral", "lcm"]
+STOCHASTIC = BROWNIAN | {"ddpm", "euler_ancestral", "lcm"}
 LEVELS = torch.cat([levels(8, 0.1), torch.zeros(1, dtype=torch.float64)])
 
 
@@ -66,18 +70,26 @@ def test_an_sde_sampler_without_its_noise_solves_the_flow_at_order_two(sampler: 
     assert orders(partial(sampler, eta=0.0))[-1] == pytest.approx(2, abs=0.05)
 
 
-def test_uni_pc_converges_at_least_at_order_two():
-    assert min(orders(uni_pc)[1:]) > 2
+def test_dpmpp_3m_sde_without_its_noise_comes_near_order_two_from_below():
+    measured = orders(partial(dpmpp_3m_sde, eta=0.0))
+    assert measured == sorted(measured)
+    assert 1.8 < measured[-1] < 2.1
 
 
+@pytest.mark.parametrize("name", ["uni_pc", "uni_pc_bh2"])
+def test_uni_pc_converges_at_least_at_order_two(name: str):
+    assert min(orders(SAMPLERS[name])[1:]) > 2
+
+
+@pytest.mark.parametrize(("solver_type", "scale"), [("bh1", step_length), ("bh2", exponential_length)])
 @pytest.mark.parametrize("solver_order", [1, 2, 3])
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # diffusers 0.42 with numpy 2
-def test_uni_pc_takes_the_steps_of_the_reference_implementation(solver_order: int):
+def test_uni_pc_takes_the_steps_of_the_reference(solver_order: int, solver_type: Any, scale: Scale):
     from diffusers.schedulers.scheduling_unipc_multistep import UniPCMultistepScheduler
 
     reference: Any = UniPCMultistepScheduler(
-        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, solver_order=solver_order, solver_type="bh1",
-        prediction_type="sample", use_karras_sigmas=True, final_sigmas_type="sigma_min",
+        beta_schedule="scaled_linear", beta_start=0.00085, beta_end=0.012, prediction_type="sample",
+        solver_order=solver_order, solver_type=solver_type, use_karras_sigmas=True, final_sigmas_type="sigma_min",
     )  # fmt: skip
     reference.set_timesteps(10)
     sigmas = reference.sigmas.double()
@@ -85,7 +97,7 @@ def test_uni_pc_takes_the_steps_of_the_reference_implementation(solver_order: in
     y = x / (1 + sigmas[0] ** 2).sqrt()
     for sigma, t in zip(sigmas, reference.timesteps, strict=False):
         y = reference.step(denoise(y * (1 + sigma**2).sqrt(), sigma), t, y, return_dict=False)[0]
-    end = finish(uni_pc(denoise, x, sigmas, silent, order=solver_order))
+    end = finish(uni_pc(denoise, x, sigmas, silent, order=solver_order, scale=scale))
     torch.testing.assert_close(end, y * (1 + sigmas[-1] ** 2).sqrt(), atol=1e-6, rtol=0)
 
 
@@ -102,7 +114,8 @@ def test_the_exact_marginal_of_a_stochastic_sampler_approaches_that_of_the_data(
 
 
 @pytest.mark.parametrize(
-    ("name", "steps"), [("euler_ancestral", 640), ("ddpm", 640), ("dpmpp_2m_sde", 40), ("dpmpp_sde", 40)]
+    ("name", "steps"),
+    [("euler_ancestral", 640), ("ddpm", 640), ("dpmpp_2m_sde", 40), ("dpmpp_3m_sde", 40), ("dpmpp_sde", 40)],
 )
 def test_samples_have_the_mean_and_the_variance_of_the_marginal(name: str, steps: int):
     count = 20_000
@@ -147,7 +160,7 @@ def test_a_walk_of_no_steps_stays_where_it_is(name: str, sigmas: Tensor):
     assert torch.equal(walk(name, sigmas), start())
 
 
-@pytest.mark.parametrize("name", sorted(set(SAMPLERS) - {"uni_pc"}))
+@pytest.mark.parametrize("name", sorted(set(SAMPLERS) - {"uni_pc", "uni_pc_bh2"}))
 def test_a_single_step_to_zero_gives_the_estimate(name: str):
     sigmas = torch.tensor([3.0, 0.0], dtype=torch.float64)
     torch.testing.assert_close(walk(name, sigmas), denoise(start(), sigmas[0]))
