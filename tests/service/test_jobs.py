@@ -1,23 +1,13 @@
-"""The durable queue: what is accepted is kept, runs in order, and is published once."""
+"""The queue as clients use it: accepting, order, cancelling, events and history."""
 
-import asyncio
-import os
-import random
-import resource
-import signal
-import sqlite3
-import subprocess
-import sys
-from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from nodegraph.errors import Conflict, QueueFull, Rejected, StaleAttempt, StorageFailed, TooLarge, UnknownJob
-from nodegraph.service.migrations import MIGRATIONS
-from nodegraph.service.records import Counts, Limits, Output, Reason, Receipt
+from nodegraph.errors import Conflict, QueueFull, Rejected, StaleAttempt, TooLarge, UnknownJob
+from nodegraph.service.records import Counts, Output, Reason, Receipt
 from nodegraph.service.store import Store
 from tests.service.conftest import Queue
 
@@ -25,7 +15,6 @@ Opened = Callable[..., Queue]
 BROKEN = Reason("bad_input", "it does not fit", node="a")
 DIED = Reason("worker_died", "the worker was killed by signal 9")
 PICTURE = Output("save", "output", "cat.png", size=3, sha256="abc")
-ROOT = Path(__file__).parents[2]
 
 
 # Accepting.
@@ -188,118 +177,6 @@ def test_two_devices_never_claim_one_job(queue: Queue) -> None:
     assert len({claim.job for claim in claims}) == len({claim.number for claim in claims}) == 30
 
 
-# Ending.
-
-
-def test_outputs_are_published_with_the_job_and_found_by_id_and_by_name(queue: Queue) -> None:
-    queue.submit("a")
-    job = queue.attempts.publish(queue.claim().attempt, [PICTURE]).result()
-    assert (job.state, [asset.output for asset in job.outputs]) == ("done", [PICTURE])
-    queue.reopen()
-    assert queue.jobs.get("a").result() == job
-    assert queue.jobs.asset(job.outputs[0].id).result() == job.outputs[0]
-    assert queue.jobs.assets_named("output", "cat.png").result() == list(job.outputs)
-    assert queue.jobs.asset("../cat.png").result() is None
-
-
-def test_a_stale_attempt_is_refused_whatever_it_says(queue: Queue) -> None:
-    queue.submit("a")
-    stale = queue.claim().attempt
-    queue.attempts.crash(stale, DIED).result()
-    holder = queue.claim().attempt
-    for late in (
-        queue.attempts.publish(stale, [PICTURE]),
-        queue.attempts.fail(stale, BROKEN),
-        queue.attempts.crash(stale, DIED),
-        queue.attempts.stop(stale),
-        queue.attempts.release(stale),
-        queue.attempts.beat(stale),
-        queue.attempts.record(stale, [{"event": "started"}]),
-    ):
-        with pytest.raises(StaleAttempt):
-            late.result()
-    assert len(queue.attempts.publish(holder, [PICTURE]).result().outputs) == 1
-
-
-def test_publishing_twice_changes_nothing(queue: Queue) -> None:
-    queue.submit("a")
-    attempt = queue.claim().attempt
-    first = queue.attempts.publish(attempt, [PICTURE]).result()
-    assert queue.attempts.publish(attempt, [PICTURE, PICTURE]).result() == first
-    assert [entry.event["state"] for entry in queue.heard] == ["queued", "running", "done"]
-
-
-def test_a_failed_job_says_why(queue: Queue) -> None:
-    queue.submit("a")
-    queue.attempts.fail(queue.claim().attempt, BROKEN).result()
-    job = queue.jobs.get("a").result()
-    assert (job.state, job.reason) == ("failed", BROKEN)
-    assert queue.heard[-1].event == {"event": "job", "state": "failed", "reason": BROKEN.to_json()}
-
-
-def test_a_job_that_kills_its_worker_twice_is_crashed_and_the_next_one_runs(queue: Queue) -> None:
-    queue.submit("a", "b")
-    assert queue.attempts.crash(queue.claim().attempt, DIED).result().state == "queued"
-    assert queue.attempts.crash(queue.claim().attempt, DIED).result().state == "crashed"
-    assert (queue.jobs.get("a").result().reason, queue.claim().attempt.job) == (DIED, "b")
-
-
-def test_a_released_job_keeps_its_place_and_is_not_blamed(queue: Queue) -> None:
-    queue.submit("a", "b", "c")
-    for _ in range(5):
-        queue.attempts.release(queue.claim().attempt).result()
-    queue.jobs.move("c", before="b").result()
-    job = queue.jobs.get("a").result()
-    assert (queue.line(), job.crashes, job.attempts) == (["a", "c", "b"], 0, 5)
-    assert (job.attempt, job.device) == (None, None)
-    assert queue.attempts.crash(queue.claim().attempt, DIED).result().state == "queued"
-
-
-def test_a_job_that_comes_back_stands_where_it_stood_whatever_was_moved_meanwhile(queue: Queue) -> None:
-    queue.submit("a", "b", "c", "d")
-    first, second = queue.claim().attempt, queue.claim().attempt
-    queue.attempts.release(first).result()
-    queue.jobs.move("c", before="a").result()
-    queue.jobs.move("d", before="c").result()
-    queue.attempts.release(second).result()
-    assert queue.line() == ["d", "c", "a", "b"]
-
-
-def test_nothing_is_left_running_after_recovery(opened: Opened) -> None:
-    queue = opened(interruptions=2)
-    queue.submit("a", "b", "c")
-    stale = [queue.claim().attempt for _ in range(2)]
-    queue.jobs.cancel("b").result()
-    queue.reopen()
-    assert [(job.id, job.state) for job in queue.attempts.recover().result()] == [("a", "queued"), ("b", "cancelled")]
-    assert queue.line() == ["a", "c"]
-    with pytest.raises(StaleAttempt):
-        queue.attempts.publish(stale[0], [PICTURE]).result()
-    queue.claim()
-    queue.reopen()
-    assert [job.state for job in queue.attempts.recover().result()] == ["crashed"]
-    assert queue.attempts.recover().result() == []
-
-
-def test_a_duration_is_by_the_monotonic_clock_and_never_by_the_date(queue: Queue) -> None:
-    queue.submit("a", "b")
-    first, second = queue.claim().attempt, queue.claim().attempt
-    queue.now, queue.date = 2.5, -1e6
-    assert queue.attempts.publish(first).result().seconds == 2.5
-    queue.now = 4.0
-    assert queue.attempts.fail(second, BROKEN).result().seconds == 4.0
-
-
-def test_an_attempt_that_gives_no_beat_is_silent(queue: Queue) -> None:
-    queue.submit("a", "b")
-    first, second = queue.claim().attempt, queue.claim().attempt
-    queue.now, queue.date = 10.0, -1e6
-    assert queue.attempts.beat(first).result() is False
-    assert queue.attempts.silent(10.0).result() == [second]
-    queue.attempts.publish(second).result()
-    assert queue.attempts.silent(10.0).result() == []
-
-
 # Cancelling.
 
 
@@ -451,147 +328,3 @@ def test_numbers_are_not_given_again_after_forgetting(queue: Queue) -> None:
     assert queue.jobs.get("a").result().number == 2
     assert queue.claim().attempt.number > stale.number
     assert queue.jobs.events().result()[0].number == 4
-
-
-# The file.
-
-
-def test_a_full_disk_loses_nothing_and_the_store_goes_on(queue: Queue) -> None:
-    queue.submit("small")
-    attempt = queue.claim().attempt
-    pages: int = queue.store.read(lambda ledger: ledger.value("PRAGMA page_count")).result()
-    queue.store.read(lambda ledger: ledger.value(f"PRAGMA max_page_count = {pages}")).result()
-    with pytest.raises(StorageFailed, match="no space") as full:
-        queue.jobs.submit({"text": "x" * 100_000}, job="big").result()
-    assert (full.value.full, full.value.kind) == (True, "storage")
-    with pytest.raises(StorageFailed):
-        queue.attempts.publish(attempt, [Output("a", "output", "x" * 100_000)]).result()
-    assert (queue.line(), queue.state("small"), len(queue.heard)) == (["small"], "running", 2)
-    queue.store.read(lambda ledger: ledger.value(f"PRAGMA max_page_count = {pages + 1000}")).result()
-    queue.jobs.submit({"text": "x" * 100_000}, job="big").result()
-    assert queue.attempts.publish(attempt, [PICTURE]).result().state == "done"
-    assert (queue.jobs.faults().result(), queue.line()) == ([], ["big"])
-
-
-def test_a_write_that_fails_anywhere_loses_nothing_and_the_store_goes_on(queue: Queue) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    log = queue.path.with_name(queue.path.name + "-wal")
-    kept = ["first"]
-    queue.submit("first")
-    for room in (0, 1, 24, 25, 4_000, 4_120, 9_000, 50_000):
-        # No file may grow beyond this: the write in the middle of the transaction fails, as on a failing disk.
-        resource.setrlimit(resource.RLIMIT_FSIZE, (log.stat().st_size + room, hard))
-        try:
-            with pytest.raises(StorageFailed, match="the disk reports an error"):
-                queue.jobs.submit({"text": "x" * 100_000}, job=f"{room}").result()
-            assert queue.line() == kept
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-        kept.append(f"after-{room}")
-        queue.submit(kept[-1])
-    queue.reopen()
-    assert (queue.line(), queue.jobs.faults().result()) == (kept, [])
-
-
-def test_the_file_is_written_for_keeps_and_belongs_to_one_process(queue: Queue, tmp_path: Path) -> None:
-    def ask(name: str) -> object:
-        return queue.store.read(lambda ledger: ledger.value(f"PRAGMA {name}")).result()
-
-    assert [ask("journal_mode"), ask("synchronous"), ask("foreign_keys")] == ["wal", 2, 1]
-    queue.submit("a")
-    with pytest.raises(StorageFailed, match="another process"):
-        Store(queue.path, patience=0.01)
-    assert [path.name for path in tmp_path.iterdir() if path.name.endswith("-shm")] == []
-
-
-@pytest.mark.parametrize("content", [b"not a database at all" * 99, None])
-def test_a_file_that_is_no_database_is_named_as_such(tmp_path: Path, content: bytes | None) -> None:
-    path = tmp_path / "folder" / "jobs" if content is None else tmp_path / "jobs"
-    if content is not None:
-        path.write_bytes(content)
-    with pytest.raises(StorageFailed, match=r"not a database|cannot be opened"):
-        Store(path)
-
-
-def test_a_database_of_a_newer_version_is_left_alone(tmp_path: Path) -> None:
-    connection = sqlite3.connect(tmp_path / "jobs")
-    connection.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    connection.close()
-    with pytest.raises(StorageFailed, match="newer nodegraph"):
-        Store(tmp_path / "jobs")
-
-
-def test_every_migration_can_follow_the_one_before(tmp_path: Path) -> None:
-    for done in range(len(MIGRATIONS)):
-        path = tmp_path / str(done)
-        connection = sqlite3.connect(path)
-        for migration in MIGRATIONS[:done]:
-            migration(connection)
-        connection.execute(f"PRAGMA user_version = {done}")
-        connection.commit()
-        connection.close()
-        Store(path).close()
-
-
-def test_a_closed_store_says_so_and_can_be_closed_again(queue: Queue) -> None:
-    waiting = [queue.jobs.submit({}) for _ in range(10)]
-    queue.store.close()
-    queue.store.close()
-    assert [answer.result().number for answer in waiting] == list(range(1, 11))
-    with pytest.raises(StorageFailed, match="closed"):
-        queue.jobs.counts()
-
-
-def test_answers_can_be_awaited_and_a_cancelled_wait_cuts_no_transaction(queue: Queue) -> None:
-    async def session() -> list[str]:
-        await asyncio.gather(*(queue.jobs.submit({}, job=f"{number}") for number in range(20)))
-        impatient = asyncio.ensure_future(queue.jobs.submit({}, job="late"))
-        await asyncio.sleep(0)
-        impatient.cancel()
-        with pytest.raises(UnknownJob):
-            await queue.jobs.get("nothing")
-        return [job.id for job in await queue.jobs.live()]
-
-    names = asyncio.run(session())
-    assert [name for name in names if name != "late"] == [f"{number}" for number in range(20)]
-    assert queue.jobs.faults().result() == []
-
-
-# Kills.
-
-
-def killed_run(path: Path, run: str, patience: int) -> list[list[str]]:
-    """What a busy client acknowledged until it was killed, some time after its line number `patience`."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.service.busy_client", str(path), run],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        cwd=ROOT,
-    )
-    assert process.stdout is not None
-    lines = [process.stdout.readline() for _ in range(patience)]
-    process.send_signal(signal.SIGKILL)
-    lines += process.stdout.readlines()
-    process.stdout.close()
-    assert process.wait() == -signal.SIGKILL
-    return [line.split() for line in lines if line.endswith("\n")]
-
-
-def test_kills_lose_no_acknowledged_job_and_publish_none_twice(tmp_path: Path) -> None:
-    path, chance = tmp_path / "jobs.sqlite", random.Random()
-    said = [words for run in range(8) for words in killed_run(path, str(run), chance.randint(2, 40))]
-    submitted = [words[1] for words in said if words[0] == "submitted"]
-    published = [words[1] for words in said if words[0] == "published"]
-    queue = Queue(path, Limits(interruptions=1000))
-    queue.attempts.recover().result()
-    history = queue.jobs.history(100_000).result()
-    known = {job.id: job.state for job in [*queue.jobs.live().result(), *history]}
-    assert set(submitted) <= set(known)
-    assert set(known.values()) <= {"queued", "done"}
-    assert {known[name] for name in published} <= {"done"}
-    assert max(Counter(published).values(), default=0) <= 1
-    assert all(len(job.outputs) == 1 for job in history)
-    assert len({asset.output.name for job in history for asset in job.outputs}) == len(history)
-    assert queue.jobs.faults().result() == []
-    queue.store.close()
