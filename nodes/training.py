@@ -3,7 +3,7 @@
 import copy
 import json
 from collections.abc import Generator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal, NamedTuple
 
@@ -125,6 +125,8 @@ def train_vae(
     total, name = steps + encoder_steps, state.name
     recipe = Recipe(steps, rate, average=0.999, adam_only=ends)
     decoding = yield from _trained(decoder, recipe, state.with_name(f"{name}-decoder"), "VAE decoder", 0, total)
+    quality = autoencoder.decoder_psnr(model, latents, pictures)
+    decoding = replace(decoding, title=f"VAE decoder: {quality:.1f} dB on combinations never trained")
     encoder = autoencoder.EncoderTask(model, latents, pictures, batch)
     recipe = Recipe(encoder_steps, rate, average=0.995, adam_only=ends)
     encoding = yield from _trained(encoder, recipe, state.with_name(f"{name}-encoder"), "VAE encoder", steps, total)
@@ -147,6 +149,8 @@ def train_clip(
     towers = built(lambda: contrastive.new_towers(tokenizer))
     task = contrastive.ContrastiveTask(towers, tokenizer, pictures, batch)
     losses = yield from _trained(task, Recipe(steps, rate, average=0.995), state, "CLIP")
+    found = contrastive.retrieval(towers, tokenizer, pictures)
+    losses = replace(losses, title=f"CLIP: {found:.0%} of 100 captions never trained found by their picture")
     return TrainedClip(TextEncoder(finished(towers.text), tokenizer, placed(profile).exact()), losses)
 
 

@@ -23,7 +23,7 @@ HEADS = {
 
 
 class Classifier(nn.Module):
-    """Four strided convolutions, the mean over the picture, one linear layer a question."""
+    """Four strided convolutions, then one linear layer a question."""
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()

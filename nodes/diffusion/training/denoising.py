@@ -21,7 +21,7 @@ EMBEDDED = UNetConfig(
     heads=4,
     groups=16,
 )
-NEVER = 0.1  # share of captions dropped, so that the model also knows the picture without text (Ho & Salimans 2022)
+DROPPED = 0.1  # share of captions left out, so that the model also knows the picture without text (Ho & Salimans 2022)
 
 
 def new_unet(config: UNetConfig) -> UNet:
@@ -53,24 +53,23 @@ class DenoisingTask:
         self.model = nn.ModuleDict({"unet": unet, "text": text})
         self.tokenizer, self.latents, self.pictures = tokenizer, latents, pictures
         self.batch, self.seed = batch, seed
-        self.alphas = Parameterization.stable_diffusion().alphas_cumprod.float()
+        self.parameterization = Parameterization.stable_diffusion()
 
     def loss(self, step: int) -> Tensor:
         """The loss of one batch, its time steps spread evenly over the schedule."""
         generator = torch.Generator().manual_seed(self.seed * 1_000_003 + step)
         scenes = draw_scenes(self.batch, self.seed * 1_000_003 + step)
         latents = self.latents.encode(self.pictures.compose(scenes))
-        drop = torch.rand(self.batch, generator=generator) < NEVER
+        drop = torch.rand(self.batch, generator=generator) < DROPPED
         captions = ["" if dropped else scene.caption for scene, dropped in zip(scenes, drop, strict=True)]
         ids = torch.tensor([self.tokenizer.encode(caption) for caption in captions])
         spread = (torch.arange(self.batch) + torch.rand(self.batch, generator=generator)) / self.batch
-        timesteps = (spread * len(self.alphas)).long()
+        timesteps = (spread * len(self.parameterization.sigmas)).long()
         noise = torch.randn(latents.shape, generator=generator)
-        signal = self.alphas[timesteps][:, None, None, None]
-        noisy = signal.sqrt() * latents + (1 - signal).sqrt() * noise
+        noisy = self.parameterization.diffuse(latents, noise, timesteps)
         with mixed_precision():
             context = self.model["text"](ids)
             predicted = self.model["unet"](noisy.to(memory_format=torch.channels_last), timesteps, context)
-        ratio = (signal / (1 - signal)).flatten()
+        ratio = self.parameterization.sigmas[timesteps] ** -2  # signal to noise
         weights = ratio.clamp(max=5) / ratio
         return (weights * (predicted.float() - noise).square().mean(dim=(1, 2, 3))).mean()

@@ -101,8 +101,11 @@ def fit(task: Task, recipe: Recipe, state_file: Path) -> Generator[int, None, li
                 state.save(state_file)
                 saved = time.monotonic()
             yield state.step
-    finally:
+    except GeneratorExit:
+        # Closed between two steps. After an error within one, weights and step would not belong together.
         state.save(state_file)
+        raise
+    state.save(state_file)
     task.model.load_state_dict(state.average.weights)
     return state.losses
 
@@ -124,6 +127,6 @@ def laid_out(model: M, layout: torch.memory_format) -> M:
     return model.to(memory_format=layout)  # pyright: ignore[reportCallIssue] -- its stubs know tensors' layouts only
 
 
-def mixed_precision(device: str = "cpu") -> torch.autocast:
+def mixed_precision() -> torch.autocast:
     """bfloat16 for the products, float32 for the rest."""
-    return torch.autocast(device, torch.bfloat16)
+    return torch.autocast("cpu", torch.bfloat16)

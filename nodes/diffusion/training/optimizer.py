@@ -1,4 +1,4 @@
-"""Muon for the matrices, AdamW for everything else, with weight averaging.
+"""Muon for the matrices, Adam for everything else, with weight averaging.
 
 Muon (Jordan et al. 2024): momentum whose matrix is replaced by the nearest semi-orthogonal one, by Newton–Schulz
 iterations; matrices of one shape are stacked so that a step costs few calls. torch.optim.Muon takes two-dimensional
@@ -27,7 +27,7 @@ def orthogonalized(matrices: Tensor, iterations: int = 5) -> Tensor:
 
 
 class Optimizer:
-    """Muon on hidden matrices and convolutions, AdamW on embeddings, vectors and the layers named in `adam_only`.
+    """Muon, with weight decay, on matrices and convolutions; Adam on the rest and on the layers named in `adam_only`.
 
     The learning rate of a step is given to `step`; Muon's update is scaled so that its elements are about as large as
     Adam's (Liu et al. 2025), and one rate serves both.

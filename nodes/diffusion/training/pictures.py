@@ -1,16 +1,12 @@
 """The captioned picture set: emoji sprites composed into scenes whose captions are true by construction.
 
-A batch is a function of its seed alone, so training resumes anywhere without a state of its own and never repeats a
-picture list from a disk.
+A batch is a function of its seed alone, so a training that resumes goes on with the very pictures it would have seen.
 """
 
 import random
 from dataclasses import dataclass
-from functools import cached_property
-from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from .concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
@@ -36,25 +32,6 @@ class PictureSet:
 
     sprites: Tensor
     shapes: Tensor
-
-    @property
-    def size(self) -> int:
-        """Side of a picture, in pixels."""
-        return self.sprites.shape[-1]
-
-    @cached_property
-    def subjects(self) -> tuple[str, ...]:
-        """The names of concepts, then of shapes."""
-        return (*CONCEPTS, *SHAPES)
-
-    def save(self, path: Path) -> None:
-        """Write the sprites as one safetensors file."""
-        save_file({"sprites": self.sprites.contiguous(), "shapes": self.shapes.contiguous()}, path)
-
-    @classmethod
-    def load(cls, path: Path) -> "PictureSet":
-        """Read what `save` wrote."""
-        return cls(**load_file(path))
 
     def compose(self, scenes: list[Scene]) -> Tensor:
         """Draw scenes: [batch, 3, size, size] in −1…1."""
