@@ -18,7 +18,7 @@ from nodes.diffusion.training.evaluation import compare
 from nodes.diffusion.training.loop import OtherRecipe, Recipe, built, fit
 from nodes.diffusion.training.optimizer import Average, learning_rate, orthogonalized
 from nodes.diffusion.training.pictures import NO_TINT, PictureSet, Scene, draw_scenes, kept_back, tint
-from nodes.diffusion.training.vocabulary import caption_tokenizer
+from nodes.diffusion.training.vocabulary import caption_tokenizer, train_merges
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +95,14 @@ def test_every_word_of_a_caption_is_one_token():
         words = scene.caption.replace(",", " ,").split()
         assert len(tokenizer.ids(scene.caption)) == len(words)
         assert tokenizer.encode(scene.caption)[-1] == tokenizer.end
+
+
+def test_merges_do_not_depend_on_the_order_of_the_captions():
+    captions = [scene.caption for scene in draw_scenes(1000, seed=4)]
+    merges = train_merges(captions)
+    assert merges == train_merges(reversed(captions))
+    assert len(set(merges)) == len(merges)
+    assert train_merges(captions, size=600) == merges[:86]
 
 
 def singular_values(matrices: Tensor) -> Tensor:
