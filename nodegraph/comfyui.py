@@ -41,8 +41,16 @@ class Native:
         return [*self.problems, *(replace(each, pointer=_original(each.pointer, self.place)) for each in later)]
 
 
+def in_original(problems: Iterable[Problem], document: object) -> list[Problem]:
+    """Problems found in the graph of a document, with pointers into the document whatever its format."""
+    place = next((place for place, workflow in _candidates(document) if _is_api(workflow)), None)
+    return [each if place is None else replace(each, pointer=_original(each.pointer, place)) for each in problems]
+
+
 def _original(native: str, place: Place) -> str:
     """`/nodes/4/values/text` is `/4/inputs/text` in the API format."""
+    if not native.startswith("/nodes/"):
+        return pointer(*place)
     node_id, *rest = native.removeprefix("/nodes/").split("/")
     return "/".join((pointer(*place), node_id, *(ORIGINALS[part] for part in rest[:1]), *rest[1:]))
 

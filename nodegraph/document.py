@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -32,9 +32,13 @@ TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]|[^\s\[\]{}",:]+', re.DOTALL)
 
 @dataclass(frozen=True)
 class Document:
-    """The workflow being run, as JSON data; supplied to effect nodes that keep it with what they write."""
+    """The workflow being run, as JSON data; supplied to effect nodes that keep it with what they write.
+
+    `texts` are to be kept beside it, by keyword: the workflow in other programs' formats.
+    """
 
     data: Mapping[str, Any]
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def text(self, indent: int | None = None) -> str:
         return json.dumps(self.data, ensure_ascii=False, indent=indent)

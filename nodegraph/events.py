@@ -11,14 +11,23 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import ClassVar, TypeVar, cast
+from typing import ClassVar, Protocol, TypeVar, cast, runtime_checkable
 
 T = TypeVar("T")
 
 
+@runtime_checkable
+class Encodable(Protocol):
+    """A preview that becomes a small picture file when somebody wants to see it."""
+
+    def encode(self) -> tuple[bytes, str]:
+        """The file, and its media type."""
+        ...
+
+
 @dataclass(frozen=True)
 class Progress:
-    """What a long node yields: `done` of `total`, and a small picture of where it is."""
+    """What a long node yields: `done` of `total`, and a preview of where it is, Encodable if it can be shown."""
 
     done: int
     total: int

@@ -8,7 +8,7 @@ import re
 import stat
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping, MutableMapping
+from collections.abc import Generator, Iterator, Mapping, MutableMapping
 from functools import partial
 from pathlib import Path
 
@@ -20,6 +20,7 @@ StatKey = tuple[int, int, int, int, int]
 LONGEST_NAME = 1024
 MOST_LISTED = 2000
 SETTLED_NS = 2_000_000_000
+PIECE = 32 << 20  # bytes: a tenth of a second to hash
 # Windows cannot create these, so a workflow that saves under them would work on one machine only.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 PREFIX_PART = re.compile(r"[A-Za-z0-9 _.-]{1,64}")
@@ -104,22 +105,36 @@ def _walk(roots: tuple[Path, ...]) -> Iterator[str]:
                     yield (Path(directory) / name).relative_to(root).as_posix()
 
 
-_known_contents: dict[StatKey, str] = {}
+known_contents: dict[StatKey, str] = {}
 
 
-def content_hash(path: Path, known: MutableMapping[StatKey, str] = _known_contents) -> str:
+def content_hash(path: Path, known: MutableMapping[StatKey, str] = known_contents) -> str:
     """The sha256 of a file's content, remembered in `known` as long as the file is visibly the same.
 
-    A file touched within the last 2 s is not remembered: it could change again within the clock's resolution. `known`
-    is where a memory that outlives the process can be put in.
+    A file touched within the last 2 s is not remembered: it could change again within the clock's resolution. A worker
+    keeps `known_contents` on disk between its lives.
     """
+    steps = hashing(path, known)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
+
+
+def hashing(path: Path, known: MutableMapping[StatKey, str] = known_contents) -> Generator[None, None, str]:
+    """As `content_hash`, pausing after each piece of the file, so that whoever drives it can stop."""
     try:
         for _ in range(3):
             with path.open("rb") as file:
                 before = _stat_key(file.fileno())
                 if before in known:
                     return known[before]
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                hasher = hashlib.sha256()
+                while piece := file.read(PIECE):
+                    hasher.update(piece)
+                    yield
+                digest = hasher.hexdigest()
                 after = _stat_key(file.fileno())
             if before == after:
                 if time.time_ns() - max(after[3:]) > SETTLED_NS:

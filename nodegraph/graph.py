@@ -19,10 +19,14 @@ __all__ = ["Graph", "Link", "Node"]
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes by id, whose links and values all fit. Made by `Graph.parse` only."""
+    """Nodes by id, whose links and values all fit. Made by `Graph.parse` only.
+
+    `extras` are the keys of the document that change no result; `texts` are kept beside it in what is saved.
+    """
 
     nodes: Mapping[str, Node]
     extras: Object = field(default_factory=dict[str, Any])
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @classmethod
     def parse(cls, document: object, catalogue: Catalogue, folders: Folders | None = None) -> Graph:
@@ -44,7 +48,7 @@ class Graph:
     def document(self) -> Document:
         """The workflow that this graph is, in its shortest form."""
         nodes = {node.id: _node_document(node) for node in self.nodes.values()}
-        return Document({"nodegraph": FORMAT, "nodes": nodes, **self.extras})
+        return Document({"nodegraph": FORMAT, "nodes": nodes, **self.extras}, self.texts)
 
 
 def _node_document(node: Node) -> dict[str, Any]:

@@ -3,29 +3,30 @@
 from pathlib import Path
 from typing import Annotated
 
-from nodegraph import BadInput, File, Profile, Range, node
+from nodegraph import BadInput, File, Profile, Range, Steps, node
 
-from .diffusion.checkpoint import Checkpoint, load_vae
+from .diffusion.checkpoint import Checkpoint, load_vae_steps
 from .diffusion.safetensors_file import BadCheckpoint
 from .latent import Pixels, empty_latent
 from .loaders import load, placed
+from .steps import reported
 from .types import Latent, Vae
 
 
 @node("CheckpointLoaderSimple", category="comfyui")
-def checkpoint_loader_simple(ckpt_name: Annotated[Path, File("checkpoints")], *, profile: Profile) -> Checkpoint:
+def checkpoint_loader_simple(ckpt_name: Annotated[Path, File("checkpoints")], *, profile: Profile) -> Steps[Checkpoint]:
     """LoadCheckpoint under ComfyUI's name."""
-    return load(ckpt_name, profile=profile)
+    return (yield from load(ckpt_name, profile=profile))
 
 
 @node("VAELoader", category="comfyui")
-def vae_loader(vae_name: Annotated[Path, File("vae")], *, profile: Profile) -> Vae:
+def vae_loader(vae_name: Annotated[Path, File("vae")], *, profile: Profile) -> Steps[Vae]:
     """Load a VAE from a file of its own, to use in place of a checkpoint's.
 
     It is taken to be one of SD1 or SD2: no tensor tells the scale of its latents.
     """
     try:
-        return load_vae(vae_name, placed(profile))
+        return (yield from reported(load_vae_steps(vae_name, placed(profile))))
     except BadCheckpoint as error:
         raise BadInput(str(error)) from error
 

@@ -52,7 +52,7 @@ def save_image(
     They are named `prefix_00001_.png` and so on, in the output folder; no file is ever replaced.
     """
     try:
-        paths = write_numbered(images.pixels, filename_prefix, {WORKFLOW: workflow.text()})
+        paths = write_numbered(images.pixels, filename_prefix, {WORKFLOW: workflow.text(), **workflow.texts})
     except OSError as error:
         raise BadInput(f"{filename_prefix}_….png cannot be written: {error.strerror or error}") from error
     return tuple(Artifact(path) for path in paths)

@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 import torch
 from torch import Tensor
 
-from nodegraph import BadInput, Choice, Range, node
+from nodegraph import BadInput, Choice, Range, Steps, node
 
 from .diffusion.masks import grown
 from .diffusion.resize import INTERPOLATIONS, center_crop, fitted, missing_side, repeated, resize, whole_blocks
+from .steps import reported
 from .types import Image, Latent, Mask, Vae
 
 Pixels = Annotated[int, Range(16, 16384, 8), "in pixels of the picture; a latent pixel covers 8 × 8 of them"]
@@ -29,18 +30,18 @@ def empty_latent(width: Pixels = 512, height: Pixels = 512, batch_size: Annotate
 
 
 @node("VAEDecode", category="latent")
-def vae_decode(samples: Latent, vae: Vae) -> Image:
+def vae_decode(samples: Latent, vae: Vae) -> Steps[Image]:
     """Turn latents into pictures."""
-    return Image(vae.decode(samples.samples))
+    return Image((yield from reported(vae.decode_steps(samples.samples))))
 
 
 @node("VAEEncode", category="latent")
-def vae_encode(pixels: Image, vae: Vae) -> Latent:
+def vae_encode(pixels: Image, vae: Vae) -> Steps[Latent]:
     """Turn pictures into latents.
 
     Where a side is no multiple of 8, the edges are cut off.
     """
-    return Latent(vae.encode(encodable(pixels, vae)))
+    return Latent((yield from reported(vae.encode_steps(encodable(pixels, vae)))))
 
 
 @node("VAEEncodeForInpaint", category="latent")
@@ -51,7 +52,7 @@ def vae_encode_for_inpaint(
     grow_mask_by: Annotated[
         int, Range(0, 64), "pixels to paint beyond the edge of the mask, so that no seam shows"
     ] = 6,
-) -> Latent:
+) -> Steps[Latent]:
     """Encode a picture with gray where the mask is, and paint there; for a whole new content, at denoise 1.
 
     To change what is there only a little, use VAEEncode and SetLatentNoiseMask.
@@ -61,7 +62,8 @@ def vae_encode_for_inpaint(
     stretched = repeated(resize(mask.values[:, None], width, height, "bilinear"), len(whole))
     painted = whole_blocks(stretched, vae.factor)
     emptied = (whole - 0.5) * (1 - painted.round()) + 0.5
-    return Latent(vae.encode(emptied), mask=grown(painted, grow_mask_by).round())
+    samples = yield from reported(vae.encode_steps(emptied))
+    return Latent(samples, mask=grown(painted, grow_mask_by).round())
 
 
 @node("SetLatentNoiseMask", category="latent")

@@ -9,6 +9,7 @@ from nodegraph import Choice, Progress, Range, Seed, Steps, node
 
 from .denoise import Guidance, cfg_combine, check_channels, unet_predict
 from .diffusion.guidance import keeping_unmasked, sized
+from .diffusion.preview import LatentColors, Preview
 from .diffusion.samplers import SAMPLERS, noise_for
 from .diffusion.schedules import schedule
 from .noise import Denoise, Scheduler, StepCount
@@ -39,14 +40,16 @@ def sample(
     check_channels(denoiser, latent, levels[0])
     if latent.mask is not None:
         denoiser = keeping_unmasked(denoiser, latent.samples, latent.mask, latent.clean, latent.noise)
+    colors, preview = colors_of(denoiser, latent, sigmas), None
     walk = SAMPLERS[method](denoiser, latent.samples, levels, noise_for(method, latent.samples, levels, seed))
     for done in range(len(sigmas) + 1):
         try:
-            next(walk)
+            step = next(walk)
         except StopIteration as end:
-            yield Progress(len(sigmas), len(sigmas))
+            yield Progress(len(sigmas), len(sigmas), preview)
             return with_kept_part(latent, end.value) if levels[-1] == 0 else Latent(end.value, latent.mask)
-        yield Progress(done, len(sigmas))
+        preview = None if colors is None else Preview(step.denoised, colors)
+        yield Progress(done, len(sigmas), preview)
     raise AssertionError("a sampler yields one step per level")
 
 
@@ -102,6 +105,16 @@ def ksampler_advanced(
 def guided(model: Model, positive: Conditioning, negative: Conditioning, scale: float) -> Denoiser:
     """A model's predictions under two prompts, combined."""
     return cfg_combine(unet_predict(model, positive), unet_predict(model, negative), scale)
+
+
+def colors_of(denoiser: Denoiser, latent: Latent, sigmas: Sigmas) -> LatentColors | None:
+    """The colours of a latent by the first model that a denoiser asks, at whichever level it asks one; None if unknown.
+
+    A prompt may count for a part of the way only.
+    """
+    leaves = (leaf for sigma in sigmas.values for leaf in denoiser.leaves(latent.samples, sigma))
+    colors = next((leaf.model.preview for leaf in leaves if isinstance(leaf.model, Model)), None)
+    return colors if colors is not None and len(colors.weights) == latent.samples.shape[1] else None
 
 
 def with_kept_part(latent: Latent, samples: Tensor) -> Latent:

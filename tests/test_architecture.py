@@ -20,7 +20,7 @@ LEVELS = [
     {"sockets"},
     {"catalogue", "returns"},
     {"document"},
-    {"node", "packs", "parser", "comfyui"},
+    {"node", "packs", "parser", "comfyui", "picture"},
     {"graph"},
     {"plan"},
     {"registry", "cache", "execute"},

@@ -11,7 +11,7 @@ import torch
 from PIL import Image as Picture
 
 from nodegraph import Document, MemoryCache, Registry, Result, Runtime, read_document, results_of
-from nodegraph.cli.picture import workflow_in
+from nodegraph.picture import workflow_in
 from nodegraph.folders import default_folders
 from nodes.types import Latent
 

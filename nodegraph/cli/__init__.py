@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nodegraph.cli import check, graph, nodes, run, schema
+from nodegraph.cli import check, graph, nodes, run, schema, serve
 from nodegraph.cli.interrupt import stop_at_once
 from nodegraph.cli.report import reporting
 
@@ -46,6 +46,7 @@ app.command("nodes")(nodes.list_nodes)
 app.command("node")(nodes.show_node)
 app.command("graph")(graph.graph)
 app.command("schema")(schema.schema)
+app.command("serve")(serve.serve)
 
 
 def show_version(wanted: bool) -> None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from nodegraph.cli.picture import is_picture, workflow_in
 from nodegraph.document import read_document
 from nodegraph.errors import InvalidGraph, MissingFile, closest
 from nodegraph.folders import shipped_workflows
+from nodegraph.picture import is_picture, workflow_in
 
 LARGEST = 256 << 20
 

@@ -6,13 +6,12 @@ is refused with StaleAttempt. So a job may run twice, and is published once.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ..errors import StaleAttempt
 from .ledger import Ledger
-from .records import Attempt, Claim, Job, Output, Reason
+from .records import FLEETING, Asset, Attempt, Claim, Job, Preview, Reason
 from .store import Store, reading, writing
 
 STOPPED = Reason("cancelled", "cancelled while it ran")
@@ -23,9 +22,8 @@ class Attempts:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        # Both by the monotonic clock, and gone with the process: what ran in an earlier one is not running any more.
+        # By the monotonic clock, and gone with the process: what ran in an earlier one is not running any more.
         self._started: dict[int, float] = {}
-        self._beats: dict[int, float] = {}
 
     @writing
     def claim(self, ledger: Ledger, device: str) -> Claim | None:
@@ -43,55 +41,49 @@ class Attempts:
             )  # fmt: skip
             ledger.note(job, {"event": "job", "state": "running", "attempt": number, "device": device})
             self._forget_the_ended(ledger)
-            self._started[number] = self._beats[number] = self.store.clock()
+            self._started[number] = self.store.clock()
             return Claim(Attempt(job.id, number), job.client, ledger.submitted(job.id))
         return None
 
-    @reading
-    def beat(self, ledger: Ledger, attempt: Attempt) -> bool:
-        """Say that an attempt is alive; gives whether its job shall be cancelled."""
-        job = ledger.held(attempt)
-        self._beats[attempt.number] = self.store.clock()
-        return job.cancelling
-
-    @reading
-    def silent(self, ledger: Ledger, seconds: float) -> list[Attempt]:
-        """The attempts that hold a job and have given no beat for so long."""
-        now = self.store.clock()
-        running = [Attempt(job.id, job.attempt or 0) for job in ledger.jobs("WHERE state = 'running' ORDER BY attempt")]
-        return [attempt for attempt in running if now - self._beats.setdefault(attempt.number, now) >= seconds]
-
     @writing
-    def record(self, ledger: Ledger, attempt: Attempt, events: Iterable[Mapping[str, Any]]) -> int | None:
-        """Append what the run said (`event.to_json()`), in one commit; gives the number of the last.
+    def record(self, ledger: Ledger, attempt: Attempt, events: Iterable[Mapping[str, Any] | Preview]) -> int | None:
+        """Append what the run said (`event.to_json()`), in one commit; gives the number of the last that is kept.
 
-        Many at once cost no more than one. Previews do not belong here.
+        Many at once cost no more than one. Progress and previews are told in their place, and not kept. The "artifacts"
+        of a finished node (`Asset.to_json()`) become the job's outputs, which must be complete on the disk by now.
         """
         job = ledger.held(attempt)
-        numbers = [ledger.note(job, event) for event in events]
-        return numbers[-1] if numbers else None
+        return _record(ledger, job, events)
 
     @writing
-    def publish(self, ledger: Ledger, attempt: Attempt, outputs: Sequence[Output] = ()) -> Job:
-        """End a job as done, with its outputs, once and for all; the files must be complete on the disk by now.
+    def publish(
+        self,
+        ledger: Ledger,
+        attempt: Attempt,
+        events: Iterable[Mapping[str, Any] | Preview] = (),
+    ) -> Job:
+        """End a job as done, once and for all; `events` are the last that the run said.
 
         The attempt that published may ask again (it may have missed the answer): nothing changes.
         """
         for job in ledger.jobs("WHERE id = ? AND attempt = ? AND state = 'done'", attempt.job, attempt.number):
             return job
         job = ledger.held(attempt)
-        for position, output in enumerate(outputs):
-            ledger.rows(
-                "INSERT INTO outputs VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                secrets.token_urlsafe(16), job.id, position, output.node, output.folder, output.name, output.kind,
-                output.media_type, output.size, output.sha256,
-            )  # fmt: skip
+        _record(ledger, job, events)
         return ledger.end(job, "done", seconds=self._seconds(attempt))
 
     @writing
-    def fail(self, ledger: Ledger, attempt: Attempt, reason: Reason) -> Job:
-        """End a job that failed by itself: it would fail again."""
-        return ledger.end(ledger.held(attempt), "failed", reason, self._seconds(attempt))
+    def fail(
+        self,
+        ledger: Ledger,
+        attempt: Attempt,
+        reason: Reason,
+        events: Iterable[Mapping[str, Any] | Preview] = (),
+    ) -> Job:
+        """End a job that failed by itself: it would fail again. What it has saved until then is kept."""
+        job = ledger.held(attempt)
+        _record(ledger, job, events)
+        return ledger.end(job, "failed", reason, self._seconds(attempt))
 
     @writing
     def stop(self, ledger: Ledger, attempt: Attempt) -> Job:
@@ -123,6 +115,12 @@ class Attempts:
             return ledger.end(job, "cancelled", STOPPED, self._seconds(attempt))
         return ledger.requeue(job, "released")
 
+    @reading
+    def orphans(self, ledger: Ledger, placed: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+        """Those files (folder, name) that no job has among its outputs."""
+        known = "SELECT 1 FROM outputs WHERE folder = ? AND name = ?"
+        return [(folder, name) for folder, name in placed if not ledger.rows(known, folder, name)]
+
     @writing
     def recover(self, ledger: Ledger) -> list[Job]:
         """At start, before any claim: requeue what the last process left running, or end it; gives those jobs.
@@ -139,7 +137,20 @@ class Attempts:
     def _forget_the_ended(self, ledger: Ledger) -> None:
         running = {row[0] for row in ledger.rows("SELECT attempt FROM jobs WHERE state = 'running'")}
         self._started = {number: at for number, at in self._started.items() if number in running}
-        self._beats = {number: at for number, at in self._beats.items() if number in running}
+
+
+def _record(ledger: Ledger, job: Job, events: Iterable[Mapping[str, Any] | Preview]) -> int | None:
+    number: int | None = None
+    for event in events:
+        if isinstance(event, Preview):
+            ledger.tell(job, event.event, event.picture)
+        elif event["event"] in FLEETING:
+            ledger.tell(job, event)
+        else:
+            for artifact in event.get("artifacts", ()):
+                ledger.keep(Asset.from_json(job.id, artifact))
+            number = ledger.note(job, event)
+    return number
 
 
 def _recovered(ledger: Ledger, job: Job) -> Job:

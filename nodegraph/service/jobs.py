@@ -17,8 +17,8 @@ errors; a full or failing disk is `StorageFailed`, after which nothing has chang
 Order is by priority (largest first), then by place in the line; numbers of jobs, attempts and events only grow, and no
 clock decides anything. Every change of state is an event in the same transaction: `events(after=n)` resumes.
 
-The supervisor claims when its listener hears that a job is queued, records what the run says in batches, calls `beat`
-(true: stop) and kills what is `silent`; then it ends the attempt in one of the ways above. A drain is `release`.
+The supervisor claims when its listener hears that a job is queued, records what the run says in batches, and ends the
+attempt in one of the ways above. A drain is `release`.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from ..errors import Conflict, QueueFull, Rejected, shown
 from .ledger import Ledger
@@ -48,13 +49,20 @@ class Jobs:
         self.store = store
 
     def submit(
-        self, document: object, *, job: str | None = None, client: str = "", priority: int = 0, extra: object = None
+        self,
+        document: object,
+        *,
+        job: str | None = None,
+        client: str = "",
+        priority: int = 0,
+        front: bool = False,
+        extra: object = None,
     ) -> Answer[Receipt]:
         """Store a job for good, under the id `job`; the same one with the same content gives the same receipt again.
 
         The content is the document and `extra`, which is kept with it. Conflict for an id that is another content's;
         QueueFull when too many jobs wait, in all or of this client; TooLarge and Rejected at once, before anything is
-        stored. An id is free again when its job is forgotten.
+        stored. An id is free again when its job is forgotten. A job at the `front` goes before all that wait.
         """
         identifier = str(uuid.uuid4()) if job is None else job
         if not IDENTIFIER.fullmatch(identifier):
@@ -67,7 +75,8 @@ class Jobs:
         limit = self.store.limits.document
         texts = json_text(document, limit, "a document"), json_text(extra, limit, "what comes with a document")
         digest = _digest(texts)
-        return self.store.write(lambda ledger: _insert(ledger, identifier, client, priority, texts, digest))
+        place = _Place(client, priority, front)
+        return self.store.write(lambda ledger: _insert(ledger, identifier, place, texts, digest))
 
     @reading
     def get(self, ledger: Ledger, job: str) -> Job:
@@ -80,10 +89,10 @@ class Jobs:
         return ledger.submitted(job)
 
     @reading
-    def live(self, ledger: Ledger) -> list[Job]:
-        """The jobs that run, then those that wait, in the order in which they will be claimed."""
-        order = "WHERE state = ? ORDER BY priority DESC, place"
-        return [*ledger.jobs(order, "running"), *ledger.jobs(order, "queued")]
+    def live(self, ledger: Ledger, most: int = -1) -> list[Job]:
+        """The jobs that run, then the first of those that wait, in the order in which they will be claimed."""
+        order = "WHERE state = ? ORDER BY priority DESC, place LIMIT ?"
+        return [*ledger.jobs(order, "running", -1), *ledger.jobs(order, "queued", most)]
 
     @reading
     def history(self, ledger: Ledger, most: int = 100, before: int | None = None) -> list[Job]:
@@ -91,6 +100,16 @@ class Jobs:
         if before is None:
             return ledger.jobs("WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT ?", most)
         return ledger.jobs("WHERE ended < ? ORDER BY ended DESC LIMIT ?", before, most)
+
+    @reading
+    def remaining(self, ledger: Ledger) -> int:
+        """How many jobs wait or run."""
+        return ledger.value("SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'running')")
+
+    @reading
+    def documents(self, ledger: Ledger, jobs: Iterable[str]) -> dict[str, Submitted]:
+        """What some jobs were submitted with; those that are unknown are left out."""
+        return {job: ledger.submitted(job) for job in jobs if ledger.rows("SELECT 1 FROM jobs WHERE id = ?", job)}
 
     @reading
     def counts(self, ledger: Ledger) -> Counts:
@@ -142,6 +161,14 @@ class Jobs:
         return ledger.job(job)
 
     @writing
+    def withdraw(self, ledger: Ledger, job: str) -> bool:
+        """Cancel a job only if it still waits; gives whether it did."""
+        waits = [found for found in ledger.jobs("WHERE id = ?", job) if found.state == "queued"]
+        for found in waits:
+            ledger.end(found, "cancelled", CANCELLED)
+        return bool(waits)
+
+    @writing
     def clear(self, ledger: Ledger, client: str | None = None) -> int:
         """Cancel every job that waits, or those of one client; gives how many."""
         waiting = ledger.jobs("WHERE state = 'queued' AND (?1 IS NULL OR client = ?1) ORDER BY number", client)
@@ -185,6 +212,11 @@ class Jobs:
             ledger.rows("DELETE FROM jobs WHERE id = ? AND ended IS NOT NULL", job)
         return before - ledger.value("SELECT COUNT(*) FROM jobs")
 
+    @writing
+    def probe(self, ledger: Ledger) -> None:
+        """Write something that changes nothing: StorageFailed if nothing can be written."""
+        ledger.rows("UPDATE queue SET attempt = attempt")
+
     @reading
     def faults(self, ledger: Ledger) -> list[str]:
         """What SQLite's own check of the whole file finds; nothing in a sound one. Slow: for tests and for doubts."""
@@ -199,9 +231,15 @@ def _digest(texts: tuple[str, str]) -> str:
     return hashlib.sha256(same.encode()).hexdigest()
 
 
-def _insert(
-    ledger: Ledger, identifier: str, client: str, priority: int, texts: tuple[str, str], digest: str
-) -> Receipt:
+class _Place(NamedTuple):
+    """Whose a new job is, and where it goes in the line."""
+
+    client: str
+    priority: int
+    front: bool
+
+
+def _insert(ledger: Ledger, identifier: str, where: _Place, texts: tuple[str, str], digest: str) -> Receipt:
     for row in ledger.rows("SELECT number, digest FROM jobs WHERE id = ?", identifier):
         if row["digest"] != digest:
             raise Conflict(f"the id {shown(identifier)} belongs to a job with another document")
@@ -210,19 +248,29 @@ def _insert(
     for count, limit, whose in (
         (ledger.value("SELECT COUNT(*) FROM jobs WHERE state = 'queued'"), limits.queued, ""),
         (
-            ledger.value("SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND client = ?", client),
+            ledger.value("SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND client = ?", where.client),
             limits.queued_per_client,
             " of this client",
         ),
     ):
         if count >= limit:
             raise QueueFull(f"{count} jobs{whose} wait already; at most {limit} may", limits.retry_after)
+    priority, place = where.priority, ledger.last_place() + 1
+    if where.front:
+        for first, lowest in ledger.rows(
+            """
+            SELECT MAX(priority) FILTER (WHERE state = 'queued'), MIN(place) FROM jobs
+            WHERE state IN ('queued', 'running')
+            """
+        ):
+            priority = priority if first is None else max(priority, first)
+            place = place if lowest is None else lowest - 1
     number: int = ledger.value(
         """
         INSERT INTO jobs (id, client, priority, place, created_at, digest, document, extra)
         VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING number
         """,
-        identifier, client, priority, ledger.last_place() + 1, ledger.at, digest, *texts,
+        identifier, where.client, priority, place, ledger.at, digest, *texts,
     )  # fmt: skip
     ledger.note(ledger.job(identifier), {"event": "job", "state": "queued"})
     return Receipt(identifier, number)

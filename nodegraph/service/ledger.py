@@ -24,6 +24,7 @@ class Ledger:
         self._connection, self.limits, self.at = connection, limits, at
         self.entries: list[Entry] = []
         self._ended = False
+        self._noted: set[str] = set()
 
     def rows(self, sql: str, *values: object) -> list[sqlite3.Row]:
         return self._connection.execute(sql, values).fetchall()
@@ -62,28 +63,36 @@ class Ledger:
         return self.value("SELECT COALESCE(MAX(place), 0) FROM jobs")
 
     def note(self, job: Job, event: Mapping[str, Any]) -> int:
-        """Append an event to a job's, and drop what is beyond the limit; gives the event's number."""
+        """Append an event to a job's; gives its number."""
         text = json_text(event, self.limits.event, "an event")
         number: int = self.value(
             "INSERT INTO events (job, kind, at, event) VALUES (?, ?, ?, ?) RETURNING number",
             job.id, str(event["event"]), self.at, text,
         )  # fmt: skip
-        beyond = self.value("SELECT COUNT(*) FROM events WHERE job = ?", job.id) - self.limits.events_per_job
-        if beyond > 0:
-            self.rows(
-                """
-                DELETE FROM events WHERE number IN (
-                    SELECT number FROM events WHERE job = ? ORDER BY kind <> 'progressed', number LIMIT ?
-                )
-                """,
-                job.id, beyond,
-            )  # fmt: skip
+        self._noted.add(job.id)
         self.entries.append(Entry(number, job.id, job.client, self.at, json.loads(text)))
         return number
 
+    def tell(self, job: Job, event: Mapping[str, Any], picture: bytes = b"") -> None:
+        """Pass an event on, in its place among the others, without keeping it."""
+        text = json_text(event, self.limits.event, "an event")
+        self.entries.append(Entry(None, job.id, job.client, self.at, json.loads(text), picture))
+
+    def keep(self, asset: Asset) -> None:
+        """Add an output to those of its job."""
+        self.rows(
+            """
+            INSERT INTO outputs VALUES (
+                ?1, ?2, (SELECT COALESCE(MAX(position) + 1, 0) FROM outputs WHERE job = ?2), ?, ?, ?, ?, ?, ?, ?
+            )
+            """,
+            asset.id, asset.job, *(getattr(asset.output, name) for name in OF_AN_OUTPUT),
+        )  # fmt: skip
+
     def requeue(self, job: Job, because: str) -> Job:
-        """Back to where it stood, without the attempt that held it."""
+        """Back to where it stood, without the attempt that held it and what that had made."""
         self.rows("UPDATE jobs SET state = 'queued', attempt = NULL, device = NULL WHERE id = ?", job.id)
+        self.rows("DELETE FROM outputs WHERE job = ?", job.id)
         self.note(job, {"event": "job", "state": "queued", "because": because})
         return self.job(job.id)
 
@@ -99,7 +108,17 @@ class Ledger:
         return self.job(job.id)
 
     def settle(self) -> None:
-        """What is due before the commit: forget the jobs that ended before the ones the history has room for."""
+        """What is due before the commit: forget the events and the ended jobs that there is no more room for."""
+        for job in self._noted:
+            self.rows(
+                """
+                DELETE FROM events WHERE number IN (
+                    SELECT number FROM events WHERE job = ?1 ORDER BY number
+                    LIMIT MAX(0, (SELECT COUNT(*) FROM events WHERE job = ?1) - ?2)
+                )
+                """,
+                job, self.limits.events_per_job,
+            )  # fmt: skip
         if self._ended:
             self.rows(
                 """
@@ -112,8 +131,8 @@ class Ledger:
 
     def _job(self, row: sqlite3.Row) -> Job:
         fields: dict[str, Any] = {name: row[name] for name in COLUMNS}
-        done, reason = row["state"] == "done", row["reason"]
+        ran, reason = row["state"] != "queued", row["reason"]
         fields["cancelling"] = bool(row["cancelling"])
         fields["reason"] = Reason(**json.loads(reason)) if reason else None
-        fields["outputs"] = tuple(self.assets("WHERE job = ? ORDER BY position", row["id"])) if done else ()
+        fields["outputs"] = tuple(self.assets("WHERE job = ? ORDER BY position", row["id"])) if ran else ()
         return Job(**fields)

@@ -81,7 +81,28 @@ def queue_of_jobs(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
 
 
-MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (queue_of_jobs,)
+def uploads(connection: sqlite3.Connection) -> None:
+    """What clients sent: the files of the "input" folder that have an id."""
+    connection.execute(
+        """
+        CREATE TABLE uploads (
+            id TEXT PRIMARY KEY,
+            name TEXT NOT NULL UNIQUE,
+            media_type TEXT NOT NULL,
+            size INTEGER NOT NULL,
+            sha256 TEXT NOT NULL,
+            at REAL NOT NULL
+        )
+        """
+    )
+
+
+def shelf(connection: sqlite3.Connection) -> None:
+    """Small files that a front end keeps here."""
+    connection.execute("CREATE TABLE shelf (name TEXT PRIMARY KEY, content BLOB NOT NULL, at REAL NOT NULL)")
+
+
+MIGRATIONS: tuple[Callable[[sqlite3.Connection], None], ...] = (queue_of_jobs, uploads, shelf)
 
 
 def migrate(connection: sqlite3.Connection) -> None:

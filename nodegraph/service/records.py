@@ -10,6 +10,7 @@ from typing import Any, Literal
 from ..errors import NodegraphError, Rejected, TooLarge
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "crashed"]
+FLEETING = frozenset({"progressed", "preview"})  # events that are told and not kept
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled", "crashed")
 LONGEST_MESSAGE = 4000
 
@@ -23,7 +24,7 @@ class Limits:
     retry_after: float = 5.0
     document: int = 2**20  # the document, and as much again for what comes with it
     event: int = 2**16
-    events_per_job: int = 4096  # beyond, the oldest progress goes first, then the oldest of all
+    events_per_job: int = 8192  # beyond, the oldest goes
     history: int = 10_000  # jobs that have ended; beyond, the one that ended first is forgotten
     crashes: int = 2  # of the worker, by the job itself, before it ends as crashed
     interruptions: int = 5  # by the death of the whole server, which is seldom the job's fault
@@ -69,7 +70,7 @@ class Output:
 
 @dataclass(frozen=True)
 class Asset:
-    """A published output: what a client may ask for, by an id that cannot be guessed."""
+    """An output that clients may ask for, by an id that cannot be guessed."""
 
     id: str
     job: str
@@ -77,6 +78,11 @@ class Asset:
 
     def to_json(self) -> dict[str, Any]:
         return {"id": self.id, **asdict(self.output)}
+
+    @classmethod
+    def from_json(cls, job: str, data: Mapping[str, Any]) -> Asset:
+        fields: dict[str, Any] = {name: value for name, value in data.items() if name != "id"}
+        return cls(data["id"], job, Output(**fields))
 
 
 @dataclass(frozen=True)
@@ -141,14 +147,24 @@ class Claim:
 class Entry:
     """One event of one job. `number` counts over all jobs and only grows; `event` is JSON data, its kind in "event".
 
-    A change of state is `{"event": "job", "state": …}`; all others are what the run said.
+    A change of state is `{"event": "job", "state": …}`; all others are what the run said. What is only worth telling
+    while it is new (progress, and previews with their picture in `blob`) has no number, and is not kept.
     """
 
-    number: int
+    number: int | None
     job: str
     client: str
     at: float
     event: Mapping[str, Any]
+    blob: bytes = b""
+
+
+@dataclass(frozen=True)
+class Preview:
+    """A small picture of where a running node is."""
+
+    event: Mapping[str, Any]
+    picture: bytes
 
 
 @dataclass(frozen=True)

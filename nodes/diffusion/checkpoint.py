@@ -4,6 +4,7 @@ Modules are built on the meta device and take the file's memory-mapped tensors, 
 copied unless the type changes. Tiny and full-size files differ in numbers only.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,8 @@ from .devices import Placement
 from .layouts import SD1, Extras, Layout, UnknownLayout, below, identify
 from .models import Model, TextEncoder, Vae
 from .parameterization import Parameterization
+from .preview import FACTOR, LatentColors
+from .progress import Done, Work, finish, stops
 from .safetensors_file import BadCheckpoint, Header, read_header, write_safetensors
 from .text_encoder import TextConfig, TextTower
 from .tokenizer import Tokenizer
@@ -36,12 +39,25 @@ class Checkpoint(NamedTuple):
     vae: Vae
 
 
+class Part(NamedTuple):
+    """A module to be filled with the tensors of a file whose names begin with `prefix`."""
+
+    module: nn.Module
+    prefix: str
+    placement: Placement
+
+
 def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
     """Load a checkpoint of any family in `layouts`; BadCheckpoint names the file, the key and the reason.
 
     The VAE and the text tower are computed in float32 where the placement is a CPU's bfloat16 or a GPU's float16: they
     run once a picture, and float16 overflows in the VAE.
     """
+    return finish(load_checkpoint_steps(path, placement))
+
+
+def load_checkpoint_steps(path: Path, placement: Placement) -> Work[Checkpoint]:
+    """The same, some tensors at a time."""
     header = read_header(path)
     try:
         layout, extras = identify(header.shapes), Extras.from_metadata(header.metadata)
@@ -52,13 +68,13 @@ def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
     except BUILD_ERRORS as error:
         raise BadCheckpoint(f"{path.name}: its keys and shapes make no model: {error}") from error
     exact = placement.exact()
-    _fill(unet, layout.unet, path, placement)
-    _fill(vae, layout.vae, path, exact)
-    _fill(tower, layout.text, path, exact)
+    parts = Part(unet, layout.unet, placement), Part(vae, layout.vae, exact), Part(tower, layout.text, exact)
+    yield from _fill(parts, path)
+    pictures = Vae(vae, layout.scale, exact)
     return Checkpoint(
-        Model(unet, Parameterization.stable_diffusion(), placement),
+        Model(unet, Parameterization.stable_diffusion(), placement, _colors(unet, pictures)),
         TextEncoder(tower, tokenizer, exact),
-        Vae(vae, layout.scale, exact),
+        pictures,
     )
 
 
@@ -67,6 +83,11 @@ def load_vae(path: Path, placement: Placement) -> Vae:
 
     Its latents are taken to have SD1's scale.
     """
+    return finish(load_vae_steps(path, placement))
+
+
+def load_vae_steps(path: Path, placement: Placement) -> Work[Vae]:
+    """The same, some tensors at a time."""
     header = read_header(path)
     prefix = next((each for each in ("", SD1.vae) if f"{each}decoder.conv_in.weight" in header.shapes), None)
     if prefix is None:
@@ -79,7 +100,7 @@ def load_vae(path: Path, placement: Placement) -> Vae:
     except BUILD_ERRORS as error:
         raise BadCheckpoint(f"{path.name}: its keys and shapes make no VAE: {error}") from error
     exact = placement.exact()
-    _fill(vae, prefix, path, exact)
+    yield from _fill([Part(vae, prefix, exact)], path)
     return Vae(vae, SD1.scale, exact)
 
 
@@ -131,23 +152,36 @@ def _tokenizer(extras: Extras, config: TextConfig) -> Tokenizer:
     return tokenizer
 
 
-def _fill(module: nn.Module, prefix: str, path: Path, placement: Placement) -> None:
-    wanted = module.state_dict()
+def _colors(unet: UNet, vae: Vae) -> LatentColors | None:
+    fitting = vae.factor == FACTOR and vae.autoencoder.config.latent_channels == unet.config.out_channels
+    return LatentColors.measured(vae.encode) if fitting else None
+
+
+def _fill(parts: Sequence[Part], path: Path) -> Work[None]:
+    wanted = [(part, name, like) for part in parts for name, like in part.module.state_dict().items()]
+    pauses = stops([like.numel() * part.placement.dtype.itemsize for part, _, like in wanted])
     tensors: dict[str, Tensor] = {}
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
-            present = set(file.keys())
-            missing = [prefix + name for name in wanted if prefix + name not in present]
-            if missing:
-                more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
-                raise BadCheckpoint(f"{path.name}: tensors are missing: {', '.join(missing[:3])}{more}")
-            for name, like in wanted.items():
-                tensor = _fitting(file.get_tensor(prefix + name), like, prefix + name, path)
-                tensors[name] = tensor.to(placement.device, placement.dtype)
+            _check_all_there([part.prefix + name for part, name, _ in wanted], set(file.keys()), path)
+            for done, (part, name, like) in enumerate(wanted, 1):
+                tensor = _fitting(file.get_tensor(part.prefix + name), like, part.prefix + name, path)
+                tensors[part.prefix + name] = tensor.to(part.placement.device, part.placement.dtype)
+                if done in pauses:
+                    yield Done(done, len(wanted))
     except (SafetensorError, OSError) as error:
         raise BadCheckpoint(f"{path.name}: {error}") from error
-    module.load_state_dict(tensors, assign=True)
-    module.requires_grad_(False).eval()
+    for module, prefix, _ in parts:
+        own = {name: tensors[prefix + name] for name in module.state_dict()}
+        module.load_state_dict(own, assign=True)
+        module.requires_grad_(False).eval()
+
+
+def _check_all_there(names: Sequence[str], present: set[str], path: Path) -> None:
+    missing = [name for name in names if name not in present]
+    if missing:
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        raise BadCheckpoint(f"{path.name}: tensors are missing: {', '.join(missing[:3])}{more}")
 
 
 def _fitting(tensor: Tensor, like: Tensor, name: str, path: Path) -> Tensor:

@@ -1,5 +1,6 @@
 """The three parts of a checkpoint as values that nodes pass on: model, text encoder, VAE."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -8,11 +9,13 @@ from torch import Tensor, nn
 from .conditioning import Conditioning
 from .devices import Placement
 from .parameterization import Parameterization
+from .preview import LatentColors
+from .progress import Done, Work, finish
 from .prompt import chunks, weighted
 from .text_encoder import TextTower
 from .tokenizer import Tokenizer
 from .unet import UNet
-from .vae import Autoencoder
+from .vae import Autoencoder, Layer
 
 
 def size_of(module: nn.Module) -> int:
@@ -22,11 +25,15 @@ def size_of(module: nn.Module) -> int:
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A U-Net, with what its output means and where it is computed."""
+    """A U-Net, with what its output means and where it is computed.
+
+    `preview` says which colours its latents have, where its VAE is known.
+    """
 
     unet: UNet
     parameterization: Parameterization
     placement: Placement
+    preview: LatentColors | None = None
 
     @torch.no_grad()
     def predict(self, x: Tensor, t: Tensor, context: Tensor, **extra: Tensor) -> Tensor:
@@ -88,22 +95,39 @@ class Vae:
         """How many pixels one latent pixel covers, each way."""
         return self.autoencoder.config.factor
 
-    @torch.no_grad()
     def encode(self, pictures: Tensor) -> Tensor:
         """The mean latents of pictures in 0…1: [batch, 3, 8h, 8w] → [batch, 4, h, w]; odd edges are cropped evenly."""
+        return finish(self.encode_steps(pictures))
+
+    def encode_steps(self, pictures: Tensor) -> Work[Tensor]:
+        """The same, layer by layer."""
         height, width = (side // self.factor * self.factor for side in pictures.shape[-2:])
         top, left = (pictures.shape[-2] - height) // 2, (pictures.shape[-1] - width) // 2
         cropped = pictures[..., top : top + height, left : left + width]
         inputs = (cropped * 2 - 1).to(self.placement.device, self.placement.dtype)
-        return self.autoencoder.encode(inputs).to(pictures) * self.scale
+        moments = yield from _layer_by_layer(self.autoencoder.encoding, inputs)
+        mean, _ = moments.chunk(2, dim=1)
+        return mean.to(pictures) * self.scale
 
-    @torch.no_grad()
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures in 0…1 of latents: [batch, 4, h, w] → [batch, 3, 8h, 8w]."""
+        return finish(self.decode_steps(latents))
+
+    def decode_steps(self, latents: Tensor) -> Work[Tensor]:
+        """The same, layer by layer."""
         inputs = (latents / self.scale).to(self.placement.device, self.placement.dtype)
-        return ((self.autoencoder.decode(inputs).to(latents) + 1) / 2).clamp(0, 1)
+        decoded = yield from _layer_by_layer(self.autoencoder.decoding, inputs)
+        return ((decoded.to(latents) + 1) / 2).clamp(0, 1)
 
     @property
     def nbytes(self) -> int:
         """The size of the weights, for caches."""
         return size_of(self.autoencoder)
+
+
+def _layer_by_layer(layers: Sequence[Layer], x: Tensor) -> Work[Tensor]:
+    for done, layer in enumerate(layers, 1):
+        with torch.no_grad():  # within, and never across, a yield: it would hold for whoever drives the generator
+            x = layer(x)
+        yield Done(done, len(layers))
+    return x

@@ -3,7 +3,7 @@
 Module names follow the CompVis checkpoints. Every width is read from the keys and shapes of a checkpoint.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,7 @@ from torch.nn import functional
 from .attention import attend
 
 Shapes = Mapping[str, tuple[int, ...]]
+Layer = Callable[[Tensor], Tensor]
 
 
 @dataclass(frozen=True)
@@ -89,8 +90,10 @@ class Middle(nn.Module):
         self.attn_1 = AttnBlock(channels, groups)
         self.block_2 = ResnetBlock(channels, channels, groups)
 
-    def forward(self, x: Tensor) -> Tensor:
-        return self.block_2(self.attn_1(self.block_1(x)))
+    @property
+    def layers(self) -> list[Layer]:
+        """In the order in which they run."""
+        return [self.block_1, self.attn_1, self.block_2]
 
 
 class Resample(nn.Module):
@@ -119,10 +122,10 @@ class Stage(nn.Module):
         self.downsample: nn.Module | None = None
         self.upsample: nn.Module | None = None
 
-    def forward(self, x: Tensor) -> Tensor:
-        for layer in (*self.block, self.downsample, self.upsample):
-            x = x if layer is None else layer(x)
-        return x
+    @property
+    def layers(self) -> list[Layer]:
+        """In the order in which they run."""
+        return [layer for layer in (*self.block, self.downsample, self.upsample) if layer is not None]
 
 
 class Encoder(nn.Module):
@@ -144,11 +147,16 @@ class Encoder(nn.Module):
         self.norm_out = _norm(channels, groups)
         self.conv_out = nn.Conv2d(channels, 2 * config.latent_channels, 3, padding=1)
 
+    @property
+    def layers(self) -> list[Layer]:
+        """In the order in which they run."""
+        return [self.conv_in, *_layers_of(self.down), *self.mid.layers, self._last]
+
     def forward(self, x: Tensor) -> Tensor:
-        x = self.conv_in(x)
-        for stage in self.down:
-            x = stage(x)
-        return self.conv_out(functional.silu(self.norm_out(self.mid(x))))
+        return _through(self.layers, x)
+
+    def _last(self, x: Tensor) -> Tensor:
+        return self.conv_out(functional.silu(self.norm_out(x)))
 
 
 class Decoder(nn.Module):
@@ -171,11 +179,26 @@ class Decoder(nn.Module):
         self.norm_out = _norm(channels, groups)
         self.conv_out = nn.Conv2d(channels, 3, 3, padding=1)
 
+    @property
+    def layers(self) -> list[Layer]:
+        """In the order in which they run."""
+        return [self.conv_in, *self.mid.layers, *_layers_of(reversed(self.up)), self._last]
+
     def forward(self, x: Tensor) -> Tensor:
-        x = self.mid(self.conv_in(x))
-        for stage in reversed(self.up):
-            x = stage(x)
+        return _through(self.layers, x)
+
+    def _last(self, x: Tensor) -> Tensor:
         return self.conv_out(functional.silu(self.norm_out(x)))
+
+
+def _layers_of(stages: Iterable[nn.Module]) -> list[Layer]:
+    return [layer for stage in stages if isinstance(stage, Stage) for layer in stage.layers]
+
+
+def _through(layers: Iterable[Layer], x: Tensor) -> Tensor:
+    for layer in layers:
+        x = layer(x)
+    return x
 
 
 class Autoencoder(nn.Module):
@@ -190,9 +213,19 @@ class Autoencoder(nn.Module):
         self.quant_conv = nn.Conv2d(2 * channels, 2 * channels, 1)
         self.post_quant_conv = nn.Conv2d(channels, channels, 1)
 
+    @property
+    def encoding(self) -> list[Layer]:
+        """The layers that make mean and log variance of a picture, [batch, 8, h/8, w/8], in their order."""
+        return [*self.encoder.layers, self.quant_conv]
+
+    @property
+    def decoding(self) -> list[Layer]:
+        """The layers that make a picture of a latent, in their order."""
+        return [self.post_quant_conv, *self.decoder.layers]
+
     def moments(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log variance of the latents of pictures in −1…1: [batch, 3, h, w] → two of [batch, 4, h/8, w/8]."""
-        mean, log_variance = self.quant_conv(self.encoder(pictures)).chunk(2, dim=1)
+        mean, log_variance = _through(self.encoding, pictures).chunk(2, dim=1)
         return mean, log_variance.clamp(-30.0, 20.0)
 
     def encode(self, pictures: Tensor, noise: Tensor | None = None) -> Tensor:
@@ -202,4 +235,4 @@ class Autoencoder(nn.Module):
 
     def decode(self, latents: Tensor) -> Tensor:
         """Pictures, in about −1…1, of latents [batch, 4, h, w]: [batch, 3, 8h, 8w]."""
-        return self.decoder(self.post_quant_conv(latents))
+        return _through(self.decoding, latents)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from nodegraph.cli.picture import workflow_in
+from nodegraph.picture import workflow_in
 from tests.cli.conftest import Command, Write
 from tests.cli.toy_nodes import png
 

@@ -88,7 +88,7 @@ def functions(folder: Path) -> dict[str, Function]:
     """What each type of node does here: keyword arguments to a tuple of outputs."""
 
     def checkpoint(ckpt_name: str) -> Checkpoint:
-        return load(folder / ckpt_name, profile=Profile())
+        return finish(load(folder / ckpt_name, profile=Profile()))
 
     def image(image: str) -> tuple[Any, ...]:
         return load_image(folder / image)
@@ -106,9 +106,9 @@ def functions(folder: Path) -> dict[str, Function]:
         "LatentUpscale": single(latent_upscale),
         "LoadImage": image,
         "LoadImageMask": single(mask),
-        "VAEDecode": single(vae_decode),
-        "VAEEncode": single(vae_encode),
-        "VAEEncodeForInpaint": single(vae_encode_for_inpaint),
+        "VAEDecode": walked(vae_decode),
+        "VAEEncode": walked(vae_encode),
+        "VAEEncodeForInpaint": walked(vae_encode_for_inpaint),
     }
 
 

@@ -10,14 +10,14 @@ import torch
 from PIL import Image as Picture
 
 from nodegraph import BadInput, InvalidGraph, MemoryCache, Profile, Registry, Runtime, results_of
-from nodegraph.cli.picture import workflow_in
 from nodegraph.folders import default_folders
+from nodegraph.picture import workflow_in
 from nodes.comfyui import vae_loader
 from nodes.diffusion.checkpoint import Checkpoint
 from nodes.diffusion.layouts import Extras
 from nodes.diffusion.safetensors_file import write_safetensors
 from nodes.types import Image, Latent
-from tests.nodes.values import CHECKPOINT
+from tests.nodes.values import CHECKPOINT, result_of
 
 Nodes = dict[str, dict[str, Any]]
 
@@ -105,6 +105,11 @@ WORKFLOWS = {
 TAKEN_AND_GIVEN: Mapping[str, tuple[set[str], list[str]]] = {
     "CheckpointLoaderSimple": ({"ckpt_name"}, ["Model", "TextEncoder", "Vae"]),
     "VAELoader": ({"vae_name"}, ["Vae"]),
+    "LoraLoader": (
+        {"model", "clip", "lora_name", "strength_model", "strength_clip"},
+        ["Model", "TextEncoder"],
+    ),
+    "LoraLoaderModelOnly": ({"model", "lora_name", "strength_model"}, ["Model"]),
     "CLIPTextEncode": ({"text", "clip"}, ["Conditioning"]),
     "CLIPSetLastLayer": ({"clip", "stop_at_clip_layer"}, ["TextEncoder"]),
     "EmptyLatentImage": ({"width", "height", "batch_size"}, ["Latent"]),
@@ -191,7 +196,7 @@ def test_a_vae_in_a_file_of_its_own_decodes_the_same_bits(
     tensors = {prefix + name: tensor for name, tensor in autoencoder.state_dict().items()}
     extras = Extras(vae_groups=autoencoder.config.groups).to_metadata()
     write_safetensors(tensors, tmp_path / "vae.safetensors", extras)
-    loaded = vae_loader(tmp_path / "vae.safetensors", profile=Profile())
+    loaded = result_of(vae_loader(tmp_path / "vae.safetensors", profile=Profile()))
     assert torch.equal(loaded.decode(latent.samples), checkpoint.vae.decode(latent.samples))
     assert torch.equal(loaded.encode(picture(latent).pixels), checkpoint.vae.encode(picture(latent).pixels))
 
@@ -204,4 +209,4 @@ def picture(latent: Latent) -> Image:
 def test_a_file_without_a_whole_vae_is_refused_by_name(tmp_path: Path, names: list[str]):
     write_safetensors({name: torch.zeros(4, 4, 3, 3) for name in names}, tmp_path / "bad.safetensors")
     with pytest.raises(BadInput, match=r"bad\.safetensors"):
-        vae_loader(tmp_path / "bad.safetensors", profile=Profile())
+        result_of(vae_loader(tmp_path / "bad.safetensors", profile=Profile()))

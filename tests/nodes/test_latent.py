@@ -21,7 +21,7 @@ from nodes.latent import (
     vae_encode_for_inpaint,
 )
 from nodes.types import Image, Latent, Mask
-from tests.nodes.values import listed, noise
+from tests.nodes.values import listed, noise, result_of
 
 
 def test_an_empty_latent_has_an_eighth_of_each_side_rounded_down():
@@ -30,18 +30,18 @@ def test_an_empty_latent_has_an_eighth_of_each_side_rounded_down():
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (72, 88), (67, 71), (8, 15)])
 def test_encoding_cuts_the_edges_to_multiples_of_8(checkpoint: Checkpoint, height: int, width: int):
-    latent = vae_encode(Image(torch.rand(2, 3, height, width)), checkpoint.vae)
+    latent = result_of(vae_encode(Image(torch.rand(2, 3, height, width)), checkpoint.vae))
     assert latent.samples.shape == (2, 4, height // 8, width // 8)
-    assert vae_decode(latent, checkpoint.vae).pixels.shape == (2, 3, height // 8 * 8, width // 8 * 8)
+    assert result_of(vae_decode(latent, checkpoint.vae)).pixels.shape == (2, 3, height // 8 * 8, width // 8 * 8)
 
 
 def test_a_picture_too_small_to_encode_is_refused(checkpoint: Checkpoint):
     with pytest.raises(BadInput, match="7 × 64 pixels is too small"):
-        vae_encode(Image(torch.rand(1, 3, 64, 7)), checkpoint.vae)
+        result_of(vae_encode(Image(torch.rand(1, 3, 64, 7)), checkpoint.vae))
 
 
 def test_decoded_pictures_are_within_0_and_1(checkpoint: Checkpoint):
-    pixels = vae_decode(Latent(20 * noise(2, 4, 8, 8)), checkpoint.vae).pixels
+    pixels = result_of(vae_decode(Latent(20 * noise(2, 4, 8, 8)), checkpoint.vae)).pixels
     assert pixels.min() >= 0
     assert pixels.max() <= 1
 
@@ -49,17 +49,19 @@ def test_decoded_pictures_are_within_0_and_1(checkpoint: Checkpoint):
 def test_inpainting_empties_what_the_mask_covers_and_grows_the_mask(checkpoint: Checkpoint, picture: Image):
     square = torch.zeros(1, 64, 64)
     square[:, 24:40, 24:40] = 1
-    latent = vae_encode_for_inpaint(picture, checkpoint.vae, Mask(square), 6)
+    latent = result_of(vae_encode_for_inpaint(picture, checkpoint.vae, Mask(square), 6))
     emptied = picture.pixels.clone()
     emptied[..., 24:40, 24:40] = 0.5
-    torch.testing.assert_close(latent.samples, vae_encode(Image(emptied), checkpoint.vae).samples)
+    torch.testing.assert_close(latent.samples, result_of(vae_encode(Image(emptied), checkpoint.vae)).samples)
     assert latent.mask is not None
     assert (latent.mask >= square[:, None]).all()
     assert square.sum() < latent.mask.sum() <= 22 * 22
 
 
 def test_a_mask_of_another_size_and_number_than_the_pictures_is_stretched_and_repeated(checkpoint: Checkpoint):
-    latent = vae_encode_for_inpaint(Image(torch.rand(3, 3, 67, 71)), checkpoint.vae, Mask(torch.ones(2, 10, 20)), 0)
+    latent = result_of(
+        vae_encode_for_inpaint(Image(torch.rand(3, 3, 67, 71)), checkpoint.vae, Mask(torch.ones(2, 10, 20)), 0)
+    )
     assert latent.mask is not None
     assert latent.samples.shape == (3, 4, 8, 8)
     assert latent.mask.shape == (3, 1, 64, 64)

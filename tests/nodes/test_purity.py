@@ -18,7 +18,7 @@ from nodes import comfyui, denoise, image, latent, loaders, mask, noise, samplin
 from nodes.diffusion.checkpoint import Checkpoint
 from nodes.types import Conditioning, Denoiser, Image, Latent, Mask
 from tests.nodes import values
-from tests.nodes.values import CHECKPOINT, levels
+from tests.nodes.values import CHECKPOINT, levels, write_lora
 
 NODES = Registry.from_modules(comfyui, denoise, image, latent, loaders, mask, noise, sampling, text)
 SUPPLIED: Mapping[type, object] = {Profile: Profile(), Document: Document({"nodegraph": 1, "nodes": {}})}
@@ -62,6 +62,8 @@ def arguments_of(node: NodeType, examples: Mapping[str, Callable[[], object]], f
 def file_for(name: str, folder: Path) -> Path:
     if name in ("name", "ckpt_name", "vae_name"):
         return find_file(CHECKPOINT, "checkpoints", default_folders())
+    if name == "lora_name":
+        return write_lora(folder / "lora.safetensors")
     path = folder / "picture.png"
     Picture.new("RGBA", (16, 16), (255, 0, 0, 128)).save(path)
     return path

@@ -8,6 +8,7 @@ from nodegraph.service.attempts import Attempts
 from nodegraph.service.jobs import Jobs
 from nodegraph.service.records import Limits, Output
 from nodegraph.service.store import Store
+from tests.service.conftest import saved
 
 
 def say(*words: str) -> None:
@@ -27,7 +28,7 @@ def main(path: Path, run: str) -> None:
         claim = attempts.claim("cpu").result()
         assert claim
         attempts.record(claim.attempt, [{"event": "started", "node": "a"}]).result()
-        job = attempts.publish(claim.attempt, [Output("a", "output", f"{claim.attempt.number}.png")]).result()
+        job = attempts.publish(claim.attempt, saved(Output("a", "output", f"{claim.attempt.number}.png"))).result()
         say("published", job.id)
 
 

@@ -1,5 +1,6 @@
 """A queue on a real file, and clocks that a test can turn."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,8 +10,14 @@ import pytest
 
 from nodegraph.service.attempts import Attempts
 from nodegraph.service.jobs import Jobs
-from nodegraph.service.records import Claim, Entry, Limits
+from nodegraph.service.records import Asset, Claim, Entry, Limits, Output
 from nodegraph.service.store import Store
+
+
+def saved(*outputs: Output) -> list[dict[str, Any]]:
+    """What a run says of a node that has written some files."""
+    artifacts = [Asset(secrets.token_urlsafe(), "", output).to_json() for output in outputs]
+    return [{"event": "finished", "node": "save", "seconds": 0.0, "artifacts": artifacts}]
 
 
 @dataclass

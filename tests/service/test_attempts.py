@@ -6,7 +6,7 @@ import pytest
 
 from nodegraph.errors import StaleAttempt
 from nodegraph.service.records import Output, Reason
-from tests.service.conftest import Queue
+from tests.service.conftest import Queue, saved
 
 Opened = Callable[..., Queue]
 BROKEN = Reason("bad_input", "it does not fit", node="a")
@@ -16,7 +16,7 @@ PICTURE = Output("save", "output", "cat.png", size=3, sha256="abc")
 
 def test_outputs_are_published_with_the_job_and_found_by_id_and_by_name(queue: Queue) -> None:
     queue.submit("a")
-    job = queue.attempts.publish(queue.claim().attempt, [PICTURE]).result()
+    job = queue.attempts.publish(queue.claim().attempt, saved(PICTURE)).result()
     assert (job.state, [asset.output for asset in job.outputs]) == ("done", [PICTURE])
     queue.reopen()
     assert queue.jobs.get("a").result() == job
@@ -31,25 +31,24 @@ def test_a_stale_attempt_is_refused_whatever_it_says(queue: Queue) -> None:
     queue.attempts.crash(stale, DIED).result()
     holder = queue.claim().attempt
     for late in (
-        queue.attempts.publish(stale, [PICTURE]),
+        queue.attempts.publish(stale, saved(PICTURE)),
         queue.attempts.fail(stale, BROKEN),
         queue.attempts.crash(stale, DIED),
         queue.attempts.stop(stale),
         queue.attempts.release(stale),
-        queue.attempts.beat(stale),
         queue.attempts.record(stale, [{"event": "started"}]),
     ):
         with pytest.raises(StaleAttempt):
             late.result()
-    assert len(queue.attempts.publish(holder, [PICTURE]).result().outputs) == 1
+    assert len(queue.attempts.publish(holder, saved(PICTURE)).result().outputs) == 1
 
 
 def test_publishing_twice_changes_nothing(queue: Queue) -> None:
     queue.submit("a")
     attempt = queue.claim().attempt
-    first = queue.attempts.publish(attempt, [PICTURE]).result()
-    assert queue.attempts.publish(attempt, [PICTURE, PICTURE]).result() == first
-    assert [entry.event["state"] for entry in queue.heard] == ["queued", "running", "done"]
+    first = queue.attempts.publish(attempt, saved(PICTURE)).result()
+    assert queue.attempts.publish(attempt, saved(PICTURE, PICTURE)).result() == first
+    assert [entry.event.get("state") for entry in queue.heard] == ["queued", "running", None, "done"]
 
 
 def test_a_failed_job_says_why(queue: Queue) -> None:
@@ -97,7 +96,7 @@ def test_nothing_is_left_running_after_recovery(opened: Opened) -> None:
     assert [(job.id, job.state) for job in queue.attempts.recover().result()] == [("a", "queued"), ("b", "cancelled")]
     assert queue.line() == ["a", "c"]
     with pytest.raises(StaleAttempt):
-        queue.attempts.publish(stale[0], [PICTURE]).result()
+        queue.attempts.publish(stale[0], saved(PICTURE)).result()
     queue.claim()
     queue.reopen()
     assert [job.state for job in queue.attempts.recover().result()] == ["crashed"]
@@ -111,13 +110,3 @@ def test_a_duration_is_by_the_monotonic_clock_and_never_by_the_date(queue: Queue
     assert queue.attempts.publish(first).result().seconds == 2.5
     queue.now = 4.0
     assert queue.attempts.fail(second, BROKEN).result().seconds == 4.0
-
-
-def test_an_attempt_that_gives_no_beat_is_silent(queue: Queue) -> None:
-    queue.submit("a", "b")
-    first, second = queue.claim().attempt, queue.claim().attempt
-    queue.now, queue.date = 10.0, -1e6
-    assert queue.attempts.beat(first).result() is False
-    assert queue.attempts.silent(10.0).result() == [second]
-    queue.attempts.publish(second).result()
-    assert queue.attempts.silent(10.0).result() == []

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from nodegraph.errors import Conflict, QueueFull, Rejected, StaleAttempt, TooLarge, UnknownJob
-from nodegraph.service.records import Counts, Output, Reason, Receipt
+from nodegraph.service.records import Counts, Output, Preview, Reason, Receipt
 from nodegraph.service.store import Store
-from tests.service.conftest import Queue
+from tests.service.conftest import Queue, saved
 
 Opened = Callable[..., Queue]
 BROKEN = Reason("bad_input", "it does not fit", node="a")
@@ -184,8 +184,7 @@ def test_a_waiting_job_is_cancelled_at_once_and_a_running_one_when_its_worker_st
     queue.submit("a", "b")
     attempt = queue.claim().attempt
     assert queue.jobs.cancel("b").result().state == "cancelled"
-    assert queue.jobs.cancel("a").result().state == "running"
-    assert queue.attempts.beat(attempt).result() is True
+    assert queue.jobs.cancel("a").result().cancelling
     assert queue.attempts.stop(attempt).result().state == "cancelled"
     assert queue.jobs.cancel("a").result().state == "cancelled"
     assert [job.reason and job.reason.kind for job in queue.jobs.history().result()] == ["cancelled", "cancelled"]
@@ -205,7 +204,7 @@ def test_a_result_that_was_faster_than_the_cancel_counts(queue: Queue) -> None:
     queue.submit("a")
     attempt = queue.claim().attempt
     queue.jobs.cancel("a").result()
-    job = queue.attempts.publish(attempt, [PICTURE]).result()
+    job = queue.attempts.publish(attempt, saved(PICTURE)).result()
     assert (job.state, job.cancelling) == ("done", False)
 
 
@@ -238,7 +237,7 @@ def test_events_can_be_read_on_from_any_number(queue: Queue) -> None:
     queue.submit("a", client="me")
     queue.submit("b", client="you")
     attempt = queue.claim().attempt
-    told = [{"event": "started", "node": "x"}, {"event": "progressed", "node": "x", "done": 1, "total": 2}]
+    told = [{"event": "started", "node": "x"}, {"event": "finished", "node": "x"}]
     last = queue.attempts.record(attempt, told).result()
     entries = queue.jobs.events().result()
     assert entries == queue.heard
@@ -249,18 +248,35 @@ def test_events_can_be_read_on_from_any_number(queue: Queue) -> None:
     assert queue.jobs.events(0, job="a", most=2).result() == [entries[0], entries[2]]
 
 
-def test_events_of_a_job_are_bounded_and_progress_goes_first(opened: Opened) -> None:
+def test_events_of_a_job_are_bounded_and_the_oldest_go_first(opened: Opened) -> None:
     queue = opened(events_per_job=6)
     queue.submit("a")
     attempt = queue.claim().attempt
-    for done in range(20):
-        queue.attempts.record(attempt, [{"event": "progressed", "done": done}]).result()
-    queue.attempts.record(attempt, [{"event": "finished", "node": "x"}]).result()
+    for count in range(20):
+        queue.attempts.record(attempt, [{"event": "started", "count": count}]).result()
     queue.attempts.publish(attempt).result()
     kept = [entry.event for entry in queue.jobs.events(job="a").result()]
-    assert [event.get("state", event.get("done", "x")) for event in kept] == ["queued", "running", 18, 19, "x", "done"]
-    numbers = [entry.number for entry in queue.jobs.events(job="a").result()]
-    assert numbers[-1] == 24
+    assert [event.get("count") for event in kept] == [15, 16, 17, 18, 19, None]
+
+
+def test_progress_is_told_in_its_place_and_not_kept(queue: Queue) -> None:
+    queue.submit("a")
+    attempt = queue.claim().attempt
+    said = ({"event": "started"}, {"event": "progressed", "done": 1}, Preview({"event": "preview"}, b"jpeg"))
+    queue.attempts.record(attempt, said).result()
+    queue.attempts.publish(attempt, events=[{"event": "finished"}]).result()
+    assert [(entry.event["event"], entry.blob) for entry in queue.heard[2:]] == [
+        ("started", b""), ("progressed", b""), ("preview", b"jpeg"), ("finished", b""), ("job", b"")
+    ]  # fmt: skip
+    kept = [entry.event["event"] for entry in queue.jobs.events(job="a").result()]
+    assert kept == ["job", "job", "started", "finished", "job"]
+
+
+def test_a_job_at_the_front_goes_before_all_that_wait(queue: Queue) -> None:
+    queue.submit("a")
+    queue.submit("b", priority=5)
+    queue.submit("c", "d", front=True)
+    assert queue.line() == ["d", "c", "b", "a"]
 
 
 def test_an_event_beyond_the_limit_is_refused_and_none_of_its_batch_is_kept(opened: Opened) -> None:
@@ -293,7 +309,7 @@ def test_the_history_is_bounded_and_forgets_with_a_job_all_that_was_its(opened: 
     queue = opened(history=2)
     queue.submit("a", "b", "c", "d")
     for name in "abcd":
-        queue.attempts.publish(queue.claim().attempt, [Output("save", "output", name)]).result()
+        queue.attempts.publish(queue.claim().attempt, saved(Output("save", "output", name))).result()
     assert [job.id for job in queue.jobs.history().result()] == ["d", "c"]
     assert queue.jobs.known_files("output").result() == {"c", "d"}
     assert {entry.job for entry in queue.jobs.events().result()} == {"c", "d"}
@@ -310,7 +326,7 @@ def test_the_history_is_read_in_pages(queue: Queue) -> None:
 
 def test_forgetting_spares_what_has_not_ended(queue: Queue) -> None:
     queue.submit("a", "b", "c", "d")
-    queue.attempts.publish(queue.claim().attempt, [PICTURE]).result()
+    queue.attempts.publish(queue.claim().attempt, saved(PICTURE)).result()
     queue.claim()
     queue.jobs.cancel("c").result()
     assert queue.jobs.forget(["a", "b", "d", "nothing"]).result() == 1

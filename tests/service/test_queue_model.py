@@ -10,11 +10,11 @@ from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import Bundle, MultipleResults, RuleBasedStateMachine, invariant, multiple, rule
 
 from nodegraph.errors import Conflict, NodegraphError, QueueFull, StaleAttempt, UnknownJob
 from nodegraph.service.records import Attempt, Job, Limits, Output, Reason
-from tests.service.conftest import Queue
+from tests.service.conftest import Queue, saved
 
 LIMITS = Limits(queued=4, queued_per_client=3, history=3, crashes=2, interruptions=2, events_per_job=10_000)
 REASON = Reason("error", "because")
@@ -70,7 +70,7 @@ class Model:
             raise StaleAttempt("stale")
         return job
 
-    def submit(self, name: str, content: int, client: str, priority: int) -> int:
+    def submit(self, name: str, content: int, client: str, priority: int, front: bool) -> int:
         if name in self.jobs:
             if self.jobs[name].content != content:
                 raise Conflict(name)
@@ -79,8 +79,10 @@ class Model:
         if len(queued) >= LIMITS.queued or sum(job.client == client for job in queued) >= LIMITS.queued_per_client:
             raise QueueFull("full", 1)
         self.accepted += 1
+        if front:
+            priority = max([priority, *(job.priority for job in queued)])
         self.jobs[name] = Known(name, self.accepted, content, client, priority)
-        self.line.append(name)
+        self.line.insert(0 if front else len(self.line), name)
         return self.accepted
 
     def claim(self) -> str | None:
@@ -202,12 +204,20 @@ class QueueMachine(RuleBasedStateMachine):
     def alike(self, real: Callable[[], Any], model: Callable[[], Any]) -> None:
         assert outcome(real) == outcome(model)
 
-    @rule(name=NAMES, content=st.sampled_from([0, 0, 0, 1]), client=CLIENTS, priority=st.integers(-1, 1))
-    def submit(self, name: str, content: int, client: str, priority: int) -> None:
+    @rule(
+        name=NAMES,
+        content=st.sampled_from([0, 0, 0, 1]),
+        client=CLIENTS,
+        priority=st.integers(-1, 1),
+        front=st.sampled_from([False, False, True]),
+    )
+    def submit(self, name: str, content: int, client: str, priority: int, front: bool = False) -> None:
         submit = self.queue.jobs.submit
         self.alike(
-            lambda: submit({"content": content}, job=name, client=client, priority=priority).result().number,
-            lambda: self.model.submit(name, content, client, priority),
+            lambda: (
+                submit({"content": content}, job=name, client=client, priority=priority, front=front).result().number
+            ),
+            lambda: self.model.submit(name, content, client, priority, front),
         )
 
     @rule(target=attempts)
@@ -221,7 +231,7 @@ class QueueMachine(RuleBasedStateMachine):
     def publish(self, attempt: Attempt, outputs: int) -> None:
         files = [Output("save", "output", f"{attempt.number}-{position}.png") for position in range(outputs)]
         self.alike(
-            lambda: self.queue.attempts.publish(attempt, files).result().state,
+            lambda: self.queue.attempts.publish(attempt, saved(*files)).result().state,
             lambda: self.model.publish(attempt, outputs),
         )
 
@@ -240,10 +250,6 @@ class QueueMachine(RuleBasedStateMachine):
     @rule(attempt=attempts)
     def release(self, attempt: Attempt) -> None:
         self.alike(lambda: self.queue.attempts.release(attempt).result().state, lambda: self.model.release(attempt))
-
-    @rule(attempt=consumes(attempts))
-    def beat(self, attempt: Attempt) -> None:
-        self.alike(lambda: self.queue.attempts.beat(attempt).result(), lambda: self.model.held(attempt).cancelling)
 
     @rule(name=NAMES)
     def cancel(self, name: str) -> None:

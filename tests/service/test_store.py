@@ -11,7 +11,7 @@ from nodegraph.errors import StorageFailed, UnknownJob
 from nodegraph.service.migrations import MIGRATIONS
 from nodegraph.service.records import Output
 from nodegraph.service.store import Store
-from tests.service.conftest import Queue
+from tests.service.conftest import Queue, saved
 
 PICTURE = Output("save", "output", "cat.png", size=3, sha256="abc")
 
@@ -25,11 +25,11 @@ def test_a_full_disk_loses_nothing_and_the_store_goes_on(queue: Queue) -> None:
         queue.jobs.submit({"text": "x" * 100_000}, job="big").result()
     assert (full.value.full, full.value.kind) == (True, "storage")
     with pytest.raises(StorageFailed):
-        queue.attempts.publish(attempt, [Output("a", "output", "x" * 100_000)]).result()
+        queue.attempts.publish(attempt, saved(Output("a", "output", "x" * 100_000))).result()
     assert (queue.line(), queue.state("small"), len(queue.heard)) == (["small"], "running", 2)
     queue.store.read(lambda ledger: ledger.value(f"PRAGMA max_page_count = {pages + 1000}")).result()
     queue.jobs.submit({"text": "x" * 100_000}, job="big").result()
-    assert queue.attempts.publish(attempt, [PICTURE]).result().state == "done"
+    assert queue.attempts.publish(attempt, saved(PICTURE)).result().state == "done"
     assert (queue.jobs.faults().result(), queue.line()) == ([], ["big"])
 
 

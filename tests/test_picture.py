@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from nodegraph.cli.picture import BadPicture, workflow_in
+from nodegraph.picture import BadPicture, workflow_in
 from tests.cli.toy_nodes import chunk, png
 
 DOCUMENT = {"nodegraph": 1, "nodes": {"a": {"type": "Text", "values": {"text": "grün"}}}}

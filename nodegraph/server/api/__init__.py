@@ -1,0 +1,22 @@
+"""The native API: every route, in one table."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from ..answers import as_json
+from ..routes import ANYTHING, Call, Route, openapi
+from . import assets, jobs, system, workflows
+
+
+async def describe(call: Call) -> web.StreamResponse:
+    return as_json(openapi(ROUTES))
+
+
+ROUTES: tuple[Route, ...] = (
+    *system.ROUTES,
+    *jobs.ROUTES,
+    *assets.ROUTES,
+    *workflows.ROUTES,
+    Route("GET", "/openapi.json", describe, "This description.", gives=ANYTHING),
+)

@@ -1,0 +1,141 @@
+"""The application, and its life: start, serve, drain, stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from aiohttp import WSCloseCode, web
+
+from ..errors import StorageFailed, UsageError
+from .answers import STATE, Refused, as_json
+from .api import ROUTES
+from .comfyui import add_comfyui
+from .connections import reap
+from .guard import add_headers, guard
+from .live import events
+from .metrics import metrics
+from .routes import PREFIX, add_routes
+from .settings import Settings
+from .state import State
+from .static import add_front_end
+
+log = logging.getLogger(__name__)
+KEEP_ALIVE = 30.0
+MOST_HEADERS = 64
+
+
+def make_app(state: State) -> web.Application:
+    """The routes over a state; it is opened by whoever serves it."""
+    app = web.Application(middlewares=[guard], client_max_size=state.settings.bounds.upload, handler_args={})
+    app[STATE] = state
+    app.on_response_prepare.append(add_headers)
+    add_routes(app, ROUTES)
+    app.router.add_get(f"{PREFIX}/events", events)
+    app.router.add_get("/live", live)
+    app.router.add_get("/ready", ready)
+    app.router.add_get("/metrics", metrics)
+    add_comfyui(app)
+    add_front_end(app, state.settings.web_root)
+    return app
+
+
+async def live(request: web.Request) -> web.StreamResponse:
+    """The loop turns."""
+    return as_json({"ok": True})
+
+
+async def ready(request: web.Request) -> web.StreamResponse:
+    """Whether a job that is submitted now would be run."""
+    reason = await request.app[STATE].not_ready()
+    if reason is not None:
+        raise Refused(503, "not_ready", reason)
+    return as_json({"ok": True})
+
+
+def bound_socket(settings: Settings) -> tuple[socket.socket, Settings]:
+    """The socket to listen at, and the settings with the port that it got."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        listening = socket.create_server((settings.host, settings.port), family=family, backlog=128)
+    except (OSError, OverflowError) as error:
+        hint = "is another server running? --port names another one"
+        raise UsageError(f"{settings.host}:{settings.port} cannot be used: {error}", hint=hint) from error
+    return listening, replace(settings, port=listening.getsockname()[1])
+
+
+def serve(settings: Settings, started: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT; `started` is told the address once requests are answered."""
+    # Everything that the server writes is its user's alone.
+    os.umask(0o077)
+    listening, settings = bound_socket(settings)
+    with listening:
+        state = State(settings)
+        asyncio.run(_serve(state, listening, started))
+
+
+async def _serve(state: State, listening: socket.socket, started: Callable[[str], None]) -> None:
+    await state.open()
+    runner = web.AppRunner(
+        make_app(state),
+        access_log=None,
+        auto_decompress=False,
+        max_headers=MOST_HEADERS,
+        keepalive_timeout=KEEP_ALIVE,
+        lingering_time=5.0,
+        shutdown_timeout=5.0,
+    )
+    stopping = asyncio.Event()
+    _on_signals(state, stopping)
+    await runner.setup()
+    await web.SockSite(runner, listening).start()
+    host, port = state.settings.host, state.settings.port
+    started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+    supervising = asyncio.create_task(state.supervisor.run())
+    reaping = asyncio.create_task(reap(runner))
+    stopped = asyncio.create_task(stopping.wait())
+    try:
+        await asyncio.wait((supervising, stopped), return_when=asyncio.FIRST_COMPLETED)
+        await drain(state, supervising)
+    finally:
+        reaping.cancel()
+        stopped.cancel()
+        await runner.cleanup()
+        with suppress(StorageFailed):
+            await state.close()
+
+
+async def drain(state: State, supervising: asyncio.Task[None]) -> None:
+    """Take no more jobs, let the running ones finish or give them back, and tell every listener."""
+    state.draining = True
+    state.supervisor.drain()
+    try:
+        await supervising
+    except* Exception as group:
+        log.error("the supervisor failed", exc_info=group)
+    sockets = [each for each, _ in state.sockets]
+    closing = (each.close(code=WSCloseCode.GOING_AWAY, message=b"the server is going down") for each in sockets)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(3.0):
+            await asyncio.gather(*closing, return_exceptions=True)
+
+
+def _on_signals(state: State, stopping: asyncio.Event) -> None:
+    """The first signal drains, the second exits at once."""
+
+    def stop() -> None:
+        if stopping.is_set():
+            log.warning("stopped at once")
+            os._exit(130)
+        log.info("going down: the running jobs may finish")
+        state.draining = True
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop)

@@ -1,0 +1,144 @@
+"""Files that clients may have: looked up by id or by name, and never joined from what a client said."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import secrets
+import unicodedata
+from pathlib import Path, PurePosixPath
+
+from aiohttp import web
+
+from ..errors import MissingFile, Rejected
+from ..files import find_file, list_files
+from ..service.records import Asset
+from ..service.uploads import Upload
+from .answers import Refused, read_body
+from .pictures import BadPicture, cleaned, thumbnail
+from .state import State
+
+SAFE_NAME = re.compile(r"[^\w .()-]+")
+POLICY = "sandbox; default-src 'none'"
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+SHOWN = frozenset({"image/png", "image/jpeg", "image/webp", "text/plain"})
+
+
+async def output_path(state: State, asset: Asset) -> Path:
+    """Where the file of an output is; MissingFile if somebody has removed it."""
+    root = state.staging.roots[asset.output.folder]
+    path = root / asset.output.name  # the name is one that we gave the file
+
+    def regular() -> bool:
+        real = path.resolve()
+        return real.is_relative_to(root) and real.is_file()
+
+    if not await asyncio.to_thread(regular):
+        raise MissingFile("the file of this output is gone")
+    return path
+
+
+async def input_path(state: State, name: str) -> Path:
+    """Where a picture of the input folder is: one that was uploaded, or that somebody has put there."""
+
+    uploaded = await state.uploads.named(name) is not None
+
+    def find() -> Path:
+        if not uploaded and name not in list_files("input", state.folders):
+            raise MissingFile("there is no such file")
+        try:
+            return find_file(name, "input", state.folders)
+        except Rejected as error:
+            raise MissingFile("there is no such file") from error
+
+    return await asyncio.to_thread(find)
+
+
+def file_answer(path: Path, media_type: str, name: str) -> web.FileResponse:
+    """A file as it is; pictures to be shown, all else to be saved."""
+    kind = media_type if media_type in SHOWN else "application/octet-stream"
+    disposition = "inline" if kind in SHOWN else "attachment"
+    headers = {
+        "Content-Type": kind,
+        "Content-Disposition": f'{disposition}; filename="{safe_name(name)}"',
+        "Content-Security-Policy": POLICY,
+        "Cache-Control": "private, max-age=3600",
+    }
+    return web.FileResponse(path, headers=headers)
+
+
+def safe_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9 _.()-]+", "_", name.rpartition("/")[2])[:100] or "file"
+
+
+async def small_picture(path: Path, size: int) -> web.Response:
+    content = await asyncio.to_thread(path.read_bytes)
+    try:
+        body = await thumbnail(content, size)
+    except BadPicture as error:
+        raise Refused(404, "not_a_picture", str(error)) from error
+    headers = {"Content-Security-Policy": POLICY, "Cache-Control": "private, max-age=3600"}
+    return web.Response(body=body, content_type="image/jpeg", headers=headers)
+
+
+async def read_upload(request: web.Request, state: State) -> bytes:
+    return await read_body(request, state.settings.bounds.upload)
+
+
+async def keep_upload(
+    state: State, content: bytes, wanted: str, subfolder: str = "", overwrite: bool = False
+) -> Upload:
+    """Store a picture that a client sent, made safe, in the input folder, under a name like the one it wished.
+
+    The same picture under the same name is kept once; another one gets a number, or with `overwrite` the name.
+    """
+    try:
+        png = await cleaned(content, state.settings.bounds.upload_pixels)
+    except BadPicture as error:
+        raise Refused(422, "bad_picture", str(error)) from error
+    digest = hashlib.sha256(png).hexdigest()
+    stem, ending = input_name(wanted, subfolder)
+    for number in range(10_000):
+        name = f"{stem} ({number}){ending}" if number else f"{stem}{ending}"
+        known = await state.uploads.named(name)
+        if known and known.sha256 == digest and not overwrite:
+            return known
+        path = state.folders["input"][0] / name
+        replace = overwrite and known is not None
+        if await asyncio.to_thread(_write, path, png, replace):
+            return await state.uploads.add(name, "image/png", len(png), digest)
+    raise Refused(409, "conflict", "there are too many files of this name")
+
+
+def input_name(wanted: str, subfolder: str) -> tuple[str, str]:
+    """A plain relative name made from what a client wished (letters, digits, spaces and _.-()), and its ending.
+
+    The ending stays as it was, whatever the picture is stored as: clients go on to use the name that they sent.
+    """
+    name = PurePosixPath(wanted.replace("\\", "/"))
+    parts = [*subfolder.replace("\\", "/").split("/"), name.stem]
+    plain = [SAFE_NAME.sub("_", unicodedata.normalize("NFC", part))[:60].strip(" .") for part in parts]
+    stem = "/".join([*[part for part in plain[:-1] if part][:3], plain[-1] or "picture"])
+    return stem, name.suffix if name.suffix.lower() in ENDINGS else ".png"
+
+
+def _write(path: Path, content: bytes, replace: bool) -> bool:
+    """Write a file wholly or not at all; False if another has the name."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with partial.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        if replace:
+            partial.replace(path)
+            return True
+        path.hardlink_to(partial)
+    except FileExistsError:
+        return False
+    finally:
+        partial.unlink(missing_ok=True)
+    return True

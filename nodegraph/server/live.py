@@ -1,0 +1,130 @@
+"""Events over a WebSocket: each client has a queue of its own, and a client that does not read is let go."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from json import dumps
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from ..service.hub import Batch, Listener, TooSlow, batches
+from .answers import STATE, Refused
+from .routes import COUNT, TEXT, read_query
+from .state import State
+
+PING = 20.0
+LARGEST_MESSAGE = 64 << 10
+SEND_SECONDS = 10.0
+PAGE = 500
+QUERY = {"after": COUNT, "job": TEXT, "client": TEXT}
+
+
+async def open_socket(request: web.Request, state: State) -> web.WebSocketResponse:
+    """A WebSocket, if there is room for one more; counted until `close_socket`."""
+    bounds, peer = state.settings.bounds, request.remote
+    if state.draining:
+        raise Refused(503, "not_ready", "the server is going down")
+    if (
+        len(state.sockets) >= bounds.sockets
+        or sum(each[1] == peer for each in state.sockets) >= bounds.sockets_per_peer
+    ):
+        raise Refused(429, "too_many_sockets", "too many WebSockets are open", retry_after=5)
+    socket = web.WebSocketResponse(
+        heartbeat=PING, compress=False, max_msg_size=LARGEST_MESSAGE, timeout=2.0, writer_limit=1 << 16
+    )
+    if not socket.can_prepare(request):
+        raise Refused(400, "bad_request", "expected a WebSocket")
+    await socket.prepare(request)
+    state.sockets.add((socket, peer))
+    return socket
+
+
+async def serve_listener(
+    request: web.Request,
+    state: State,
+    socket: web.WebSocketResponse,
+    listener: Listener,
+    send: Callable[[Batch], Awaitable[None]],
+    receive: Callable[[object], Awaitable[None]] | None = None,
+) -> web.WebSocketResponse:
+    """Send a listener's batches until either side ends it; what the client says goes to `receive`."""
+
+    async def deliver() -> None:
+        try:
+            while True:
+                batch = await listener.next()
+                async with asyncio.timeout(SEND_SECONDS):
+                    await send(batch)
+        except TooSlow:
+            await _close(socket, WSCloseCode.TRY_AGAIN_LATER, b"too slow: ask again from the last number")
+        except (TimeoutError, ConnectionError):
+            abort(request)
+
+    delivering = asyncio.create_task(deliver())
+    try:
+        async for message in socket:
+            if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and receive is not None:
+                await receive(message.data)
+    finally:
+        delivering.cancel()
+        with suppress(asyncio.CancelledError):
+            await delivering
+        state.hub.leave(listener)
+        state.sockets.discard((socket, request.remote))
+    return socket
+
+
+async def _close(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
+    with suppress(TimeoutError, ConnectionError):
+        async with asyncio.timeout(SEND_SECONDS):
+            await socket.close(code=code, message=reason, drain=False)
+
+
+def abort(request: web.Request) -> None:
+    """Cut a connection whose client does not read: a polite end would wait for it."""
+    if request.transport is not None:
+        request.transport.abort()
+
+
+async def events(request: web.Request) -> web.StreamResponse:
+    """What happens, as text frames `{"job": id, "events": […]}`; a preview is a binary frame.
+
+    `after` tells first what happened since that number; without it, only what is new. A binary frame is a big-endian
+    u32 length, so many bytes of JSON, and the picture.
+    """
+    state = request.app[STATE]
+    query = read_query(request, QUERY)
+    job, client = query.get("job"), query.get("client")
+    listener = Listener(lambda batch: job in (None, batch.job) and client in (None, batch.client))
+    socket = await open_socket(request, state)
+    state.hub.listen(listener)
+    last = -1
+
+    async def send(batch: Batch) -> None:
+        nonlocal last
+        first = batch.entries[0]
+        if first.blob:
+            head = dumps({"job": batch.job, **first.event}, ensure_ascii=False).encode()
+            await socket.send_bytes(struct.pack(">I", len(head)) + head + first.blob)
+        elif first.number is None or first.number > last:
+            await socket.send_str(batch.text)
+            last = first.number if first.number is not None else last
+
+    async def catch_up() -> None:
+        """Everything that was stored after a number; what comes meanwhile waits in the listener."""
+        after = query["after"]
+        while entries := await state.jobs.events(after, job=job, client=client, most=PAGE):
+            for batch in batches(entries):
+                await send(batch)
+            after = entries[-1].number or after
+
+    try:
+        if "after" in query:
+            async with asyncio.timeout(60.0):
+                await catch_up()
+    except (TimeoutError, ConnectionError):
+        abort(request)
+    return await serve_listener(request, state, socket, listener, send)

@@ -1,0 +1,60 @@
+"""How large a graph may be: looked at before a job is accepted."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..comfyui import in_original
+from ..errors import InvalidGraph, Problem
+from ..graph import Graph, Node
+from .settings import Bounds
+
+BATCHES = ("batch_size", "amount", "length")
+
+
+def check_size(graph: Graph, document: object, bounds: Bounds) -> None:
+    """InvalidGraph with every literal that asks for too much; a pack's own defaults are taken to be sound.
+
+    `document` is what the graph was parsed from, where the problems' pointers resolve.
+    """
+    problems: list[Problem] = []
+    links = sum(len(node.links) for node in graph.nodes.values())
+    for count, most, noun in ((len(graph.nodes), bounds.nodes, "nodes"), (links, bounds.links, "links")):
+        if count > most:
+            problems.append(Problem(None, None, f"{count} {noun}; at most {most} are run", kind="out_of_range"))
+    for node in graph.nodes.values():
+        problems += _of_node(node, bounds)
+    if problems:
+        raise InvalidGraph(in_original(problems, document))
+
+
+def _of_node(node: Node, bounds: Bounds) -> list[Problem]:
+    found: list[Problem] = []
+
+    def beyond(name: str, most: float, unit: str) -> None:
+        value = node.literals.get(name)
+        if _number(value) and value > most:  # pyright: ignore[reportOperatorIssue, reportOptionalOperand] -- a number
+            found.append(_problem(node, name, f"at most {most:g} {unit}", f"{value}"))
+
+    for name in ("width", "height"):
+        beyond(name, bounds.side, "pixels")
+    for name in BATCHES:
+        beyond(name, bounds.batch, "at once")
+    beyond("steps", bounds.steps, "steps")
+    sizes = [node.values[name] for name in ("width", "height", "batch_size") if _number(node.values.get(name))]
+    if "width" in node.literals and math.prod(sizes) > bounds.pixels:
+        found.append(_problem(node, "width", f"at most {bounds.pixels:,} pixels in all", f"{math.prod(sizes):,}"))
+    for name, value in node.literals.items():
+        if isinstance(value, str) and len(value) > bounds.text:
+            found.append(_problem(node, name, f"at most {bounds.text} characters", f"{len(value)}"))
+    return found
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _problem(node: Node, name: str, expected: str, got: str) -> Problem:
+    message = f"expected {expected}, got {got}; the server's limit"
+    return Problem(node.id, name, message, f"/nodes/{node.id}/values/{name}", expected, got, kind="out_of_range")

@@ -1,0 +1,36 @@
+"""The files of a front end."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from aiohttp import web
+
+from .answers import as_json
+
+# What the system's table may lack, or have wrong.
+TYPES = {
+    ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm",
+    ".svg": "image/svg+xml", ".json": "application/json", ".woff2": "font/woff2", ".html": "text/html",
+}  # fmt: skip
+
+
+def add_front_end(app: web.Application, root: Path | None) -> None:
+    """Serve the files below a folder at `/`; without one, a short answer that tells what this is."""
+    for ending, kind in TYPES.items():
+        mimetypes.add_type(kind, ending)
+    if root is None:
+        app.router.add_get("/", hello)
+        return
+    files = root.resolve()
+
+    async def index(request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(files / "index.html", headers={"Cache-Control": "no-cache"})
+
+    app.router.add_get("/", index)
+    app.router.add_static("/", files, show_index=False, follow_symlinks=False)
+
+
+async def hello(request: web.Request) -> web.StreamResponse:
+    return as_json({"nodegraph": "/api/v1/openapi.json"})
