@@ -40,8 +40,8 @@ class Bounds:
     batch: int = 64
     sockets: int = 64
     sockets_per_peer: int = 8
-    submits_per_second: float = 10.0
-    submits_at_once: int = 50
+    submits_per_second: float = 50.0
+    submits_at_once: int = 200
     disk_reserve: int = 64 << 20  # bytes that must be free for the server to be ready
     asset: int = 1 << 30  # bytes of an output that is served
 

@@ -94,7 +94,10 @@ class WorkerHandle:
         WorkerDied if it is gone, or has said nothing for `silent` seconds, not even that it is alive.
         """
         waited = 0.0
-        while self._frames.empty():
+        while True:
+            frames = self._unread()
+            if frames:
+                return frames
             if not self.alive(silent):
                 raise await self._death()
             if at_most is not None and waited >= at_most:
@@ -104,16 +107,12 @@ class WorkerHandle:
             except TimeoutError:
                 waited += 0.5
                 continue
-            return self._rest(frame)
-        return self._rest(self._frames.get_nowait())
+            if frame is not None:
+                return [frame, *self._unread()]
 
-    def _rest(self, frame: Frame | None) -> list[Frame]:
-        found = [frame]
-        while not self._frames.empty():
-            found.append(self._frames.get_nowait())
-        if None in found:
-            self._frames.put_nowait(None)
-        return [each for each in found if each is not None]
+    def _unread(self) -> list[Frame]:
+        frames = [self._frames.get_nowait() for _ in range(self._frames.qsize())]
+        return [frame for frame in frames if frame is not None]
 
     async def alive_until(self, wake: asyncio.Event, silent: float) -> None:
         """Wait for an event; WorkerDied if the worker is gone before."""
@@ -137,7 +136,10 @@ class WorkerHandle:
         """End the process, and wait until it is gone."""
         self.end()
         await self.process.wait()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        # What it said last may still be in the pipes; nobody may be taking it from the queue any more.
+        _, left = await asyncio.wait(self._tasks, timeout=0.5)
+        for task in left:
+            task.cancel()
         # Or the pipe's transport complains when it is collected.
         if self.process.stdin is not None:
             self.process.stdin.close()
