@@ -8,6 +8,7 @@ import logging
 import secrets
 from collections.abc import Iterable
 from dataclasses import replace
+from itertools import islice
 from typing import Any, cast
 
 from aiohttp import web
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 STATE = web.AppKey("state", State)
 # What is slower to read than this is read in a thread.
 SMALL = 16 << 10
+# An answer tells of no more problems than these.
+MOST_TOLD = 500
 
 
 class Refused(NodegraphError):
@@ -61,7 +64,7 @@ def fault(
 ) -> dict[str, Any]:
     """The body of every error: its type, its message, and a JSON pointer into the request's body ("" for all of it)."""
     said: dict[str, Any] = {"type": kind, "message": message, "pointer": pointer, "hint": hint}
-    return said | {"problems": [problem.to_json() for problem in problems]}
+    return said | {"problems": [problem.to_json() for problem in islice(problems, MOST_TOLD)]}
 
 
 def answer_to(error: NodegraphError) -> web.Response:

@@ -17,7 +17,7 @@ from ..errors import StorageFailed, UsageError
 from .answers import STATE, Refused, as_json
 from .api import ROUTES
 from .comfyui import add_comfyui
-from .connections import reap
+from .connections import connections, reap
 from .guard import add_headers, guard
 from .live import events
 from .metrics import metrics
@@ -82,19 +82,19 @@ def serve(settings: Settings, started: Callable[[str], None]) -> None:
 
 async def _serve(state: State, listening: socket.socket, started: Callable[[str], None]) -> None:
     await state.open()
-    runner = web.AppRunner(
-        make_app(state),
+    runner = web.AppRunner(make_app(state), shutdown_timeout=5.0)
+    stopping = asyncio.Event()
+    _on_signals(state, stopping)
+    await runner.setup()
+    accept = connections(
+        runner,
         access_log=None,
         auto_decompress=False,
         max_headers=MOST_HEADERS,
         keepalive_timeout=KEEP_ALIVE,
         lingering_time=5.0,
-        shutdown_timeout=5.0,
     )
-    stopping = asyncio.Event()
-    _on_signals(state, stopping)
-    await runner.setup()
-    await web.SockSite(runner, listening).start()
+    accepting = await asyncio.get_running_loop().create_server(accept, sock=listening, backlog=128)
     host, port = state.settings.host, state.settings.port
     started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     supervising = asyncio.create_task(state.supervisor.run())
@@ -106,6 +106,7 @@ async def _serve(state: State, listening: socket.socket, started: Callable[[str]
     finally:
         reaping.cancel()
         stopped.cancel()
+        accepting.close()
         await runner.cleanup()
         with suppress(StorageFailed):
             await state.close()
@@ -120,7 +121,9 @@ async def drain(state: State, supervising: asyncio.Task[None]) -> None:
     except* Exception as group:
         log.error("the supervisor failed", exc_info=group)
     sockets = [each for each, _ in state.sockets]
-    closing = (each.close(code=WSCloseCode.GOING_AWAY, message=b"the server is going down") for each in sockets)
+    why = b"the server is going down"
+    # Without waiting for those that do not read.
+    closing = (each.close(code=WSCloseCode.GOING_AWAY, message=why, drain=False) for each in sockets)
     with suppress(TimeoutError):
         async with asyncio.timeout(3.0):
             await asyncio.gather(*closing, return_exceptions=True)

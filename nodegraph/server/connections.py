@@ -1,47 +1,99 @@
-"""Connections that say nothing, or half of something, are closed: they would take the room of others."""
+"""Connections: what is no HTTP is answered as all errors are, and those that say nothing make room for others."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
 
+from .answers import as_json, fault
+from .guard import HEADERS, POLICY
+
+log = logging.getLogger(__name__)
 HEADER_SECONDS = 10.0
 MOST = 256
 MOST_PER_PEER = 64
 EVERY = 1.0
 
 
-async def reap(runner: web.AppRunner) -> None:
-    """Close connections whose first request is not complete after 10 s, and the newest beyond the limits, for ever.
+class Connection(web.RequestHandler):
+    """One connection of a client."""
 
-    aiohttp has no option for it; a connection's request task exists once its handler runs.
+    __slots__ = ()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """The answer to bytes that are no request; the application never sees them, so the headers are set here."""
+        if status >= 500:
+            log.error("a request failed", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer has begun already")
+        said = "this is no HTTP request that can be read" if status < 500 else "this is a fault of the server"
+        kind = "bad_request" if status < 500 else "internal"
+        headers = {**HEADERS, "Content-Security-Policy": POLICY, "Cache-Control": "no-store"}
+        answer = as_json(fault(kind, said), status, headers)
+        answer.headers["Server"] = "nodegraph"  # or aiohttp would tell its version
+        answer.force_close()
+        return answer
+
+
+def connections(runner: web.AppRunner, **settings: Any) -> Callable[[], asyncio.Protocol]:
+    """What makes the connections of a runner's server, in the place of its own."""
+    manager, loop = runner.server, asyncio.get_running_loop()
+    assert manager is not None
+    return lambda: Connection(manager, loop=loop, **settings)
+
+
+async def reap(runner: web.AppRunner) -> None:
+    """Close connections whose first request is not complete after 10 s, and those beyond the limits, for ever.
+
+    aiohttp has no option for either. The first to go are the oldest of those that never said a whole request.
     """
-    seen: dict[Any, float] = {}
+    seen: dict[Connection, float] = {}
     loop = asyncio.get_running_loop()
     while True:
         await asyncio.sleep(EVERY)
-        server = runner.server
-        if server is None:
+        if runner.server is None:
             continue
-        open_now = list(server.connections)
+        open_now = [each for each in runner.server.connections if isinstance(each, Connection)]
         seen = {each: seen.get(each, loop.time()) for each in open_now}
-        peers: dict[str, int] = {}
-        for number, connection in enumerate(open_now):
-            peer = _peer(connection)
-            peers[peer] = peers.get(peer, 0) + 1
-            # `_current_request` has no public name; without it (another aiohttp) nothing is taken to be half said.
-            idle = getattr(connection, "_current_request", connection) is None
-            waiting = idle and not getattr(connection, "_request_count", 1)
-            late = waiting and loop.time() - seen[connection] > HEADER_SECONDS
-            if late or (idle and (number >= MOST or peers[peer] > MOST_PER_PEER)):
-                connection.force_close()
-                if connection.transport is not None:
-                    connection.transport.abort()
+        for connection in superfluous(open_now, lambda each: loop.time() - seen[each]):
+            connection.force_close()
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
-def _peer(connection: Any) -> str:
-    transport = connection.transport
-    name = transport.get_extra_info("peername") if transport is not None else None
+def superfluous(open_now: list[Connection], age: Callable[[Connection], float]) -> set[Connection]:
+    """The connections to close, of those in the order in which they came."""
+    closing = {each for each in open_now if is_waiting(each) and age(each) > HEADER_SECONDS}
+    peers: dict[str, list[Connection]] = {}
+    for each in open_now:
+        peers.setdefault(_peer(each), []).append(each)
+    for group, most in (*((peer, MOST_PER_PEER) for peer in peers.values()), (open_now, MOST)):
+        here = [each for each in group if each not in closing]
+        idle = sorted((each for each in here if is_idle(each)), key=lambda each: not is_waiting(each))
+        closing.update(idle[: max(0, len(here) - most)])
+    return closing
+
+
+def is_idle(connection: Connection) -> bool:
+    """Whether no request is being answered. These names are not public: in another aiohttp, nothing is idle."""
+    return getattr(connection, "_current_request", connection) is None
+
+
+def is_waiting(connection: Connection) -> bool:
+    """Whether the first request has not come yet."""
+    return is_idle(connection) and not getattr(connection, "_request_count", 1)
+
+
+def _peer(connection: Connection) -> str:
+    name: Any = connection.transport.get_extra_info("peername") if connection.transport is not None else None
     return str(name[0]) if isinstance(name, tuple) and name else ""  # pyright: ignore[reportUnknownArgumentType]

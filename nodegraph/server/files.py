@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from aiohttp import web
 
 from ..errors import MissingFile, Rejected
-from ..files import find_file, list_files
+from ..files import find_file
 from ..service.records import Asset
 from ..service.uploads import Upload
 from .answers import Refused, read_body
@@ -21,6 +21,7 @@ from .pictures import BadPicture, cleaned, thumbnail
 from .state import State
 
 SAFE_NAME = re.compile(r"[^\w .()-]+")
+LARGEST_SHRUNK = 256 << 20
 POLICY = "sandbox; default-src 'none'"
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp", "text/plain"})
@@ -46,7 +47,7 @@ async def input_path(state: State, name: str) -> Path:
     uploaded = await state.uploads.named(name) is not None
 
     def find() -> Path:
-        if not uploaded and name not in list_files("input", state.folders):
+        if not uploaded and any(part.startswith(".") for part in name.split("/")):  # as in what is listed
             raise MissingFile("there is no such file")
         try:
             return find_file(name, "input", state.folders)
@@ -74,6 +75,8 @@ def safe_name(name: str) -> str:
 
 
 async def small_picture(path: Path, size: int) -> web.Response:
+    if (await asyncio.to_thread(path.stat)).st_size > LARGEST_SHRUNK:
+        raise Refused(404, "not_a_picture", "there are no small pictures of files as large as this")
     content = await asyncio.to_thread(path.read_bytes)
     try:
         body = await thumbnail(content, size)
@@ -103,11 +106,11 @@ async def keep_upload(
     for number in range(10_000):
         name = f"{stem} ({number}){ending}" if number else f"{stem}{ending}"
         known = await state.uploads.named(name)
-        if known and known.sha256 == digest and not overwrite:
-            return known
         path = state.folders["input"][0] / name
+        if known and known.sha256 == digest and not overwrite and await asyncio.to_thread(path.is_file):
+            return known
         replace = overwrite and known is not None
-        if await asyncio.to_thread(_write, path, png, replace):
+        if await asyncio.to_thread(_write, path, png, replace, state.folders["input"][0]):
             return await state.uploads.add(name, "image/png", len(png), digest)
     raise Refused(409, "conflict", "there are too many files of this name")
 
@@ -124,9 +127,14 @@ def input_name(wanted: str, subfolder: str) -> tuple[str, str]:
     return stem, name.suffix if name.suffix.lower() in ENDINGS else ".png"
 
 
-def _write(path: Path, content: bytes, replace: bool) -> bool:
-    """Write a file wholly or not at all; False if another has the name."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write(path: Path, content: bytes, replace: bool, root: Path) -> bool:
+    """Write a file below a root, wholly or not at all; False if another has the name."""
+    if not path.parent.resolve().is_relative_to(root.resolve()):
+        raise Refused(422, "outside_folder", "a link leads out of the folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise Refused(409, "conflict", "a file has the name of the folder") from error
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
     try:
         with partial.open("xb") as file:

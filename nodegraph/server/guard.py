@@ -78,16 +78,16 @@ def check_host(request: web.Request, settings: Settings) -> None:
     if len(named) != 1:
         raise Refused(400, "bad_host", "expected one Host header")
     if not is_own(named[0], settings):
-        raise Refused(421, "bad_host", "this host name is not served here", hint="--allow-host NAME")
+        raise Refused(421, "bad_host", "this host name is not served here", hint="--allow-host NAME or NAME:PORT")
 
 
 def is_own(host: str, settings: Settings) -> bool:
     """Whether a Host header, or an origin without its scheme, names this server."""
-    name, _, port = host.rpartition(":") if re.search(r":\d+$", host) else (host, "", "80")
-    name = name.lower()
-    if name in settings.allow_host or host.lower() in settings.allow_host:
+    name, _, port = host.lower().rpartition(":") if re.search(r":\d+$", host) else (host.lower(), "", "")
+    # Another port of a name is another server, whose pages are not ours.
+    if host.lower() in settings.allow_host or (name in settings.allow_host and port == str(settings.port)):
         return True
-    if port != str(settings.port):
+    if (port or "80") != str(settings.port):
         return False
     if name in ("localhost", "127.0.0.1", "[::1]", settings.host.lower(), f"[{settings.host.lower()}]"):
         return True
@@ -135,17 +135,21 @@ def knows_token(request: web.Request, state: State) -> bool:
     if state.token is None:
         return False
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), state.token.encode()):
+    if scheme.lower() == "bearer" and is_same(given.strip(), state.token):
         return True
-    cookie = request.cookies.get(COOKIE, "")
-    return hmac.compare_digest(cookie.encode(), state.session.encode())
+    return is_same(request.cookies.get(COOKIE, ""), state.session)
+
+
+def is_same(given: str, secret: str) -> bool:
+    """Whether a client knows a secret, in a time that does not tell how much of it; any bytes may come in a header."""
+    return hmac.compare_digest(given.encode("utf-8", "surrogatepass"), secret.encode())
 
 
 def check_content(request: web.Request, state: State) -> None:
     """Refuse bodies that a form on any page could send, and compressed ones, which may be far larger than they look."""
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise Refused(415, "unsupported_media_type", "compressed bodies are not taken")
-    if not request.body_exists and "Content-Type" not in request.headers:
+    if not request.can_read_body or request.content_length == 0:
         return
     kind = request.content_type
     # A page of another site cannot send these without asking first, which is refused.
@@ -158,14 +162,14 @@ def check_content(request: web.Request, state: State) -> None:
     # ComfyUI's own example sends JSON with urllib, which calls it a form.
     if kind == "application/x-www-form-urlencoded" and is_script(request):
         return
-    # The official front end stores texts as they are, and says what they are.
+    # The official front end sends what it stores as plain text.
     if kind in ("text/plain", "application/octet-stream") and "Origin" in request.headers and is_stored(request):
         return
     raise Refused(415, "unsupported_media_type", "expected Content-Type: application/json")
 
 
 def is_stored(request: web.Request) -> bool:
-    return request.path.removeprefix("/api").startswith("/userdata/")
+    return request.path.removeprefix("/api").startswith(("/userdata/", "/settings"))
 
 
 def proves_itself(request: web.Request, state: State) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from json import dumps
 
@@ -15,9 +16,11 @@ from .answers import STATE, Refused
 from .routes import COUNT, TEXT, read_query
 from .state import State
 
+log = logging.getLogger(__name__)
 PING = 20.0
 LARGEST_MESSAGE = 64 << 10
 SEND_SECONDS = 10.0
+CLOSE_SECONDS = 5.0
 PAGE = 500
 QUERY = {"after": COUNT, "job": TEXT, "client": TEXT}
 
@@ -49,38 +52,62 @@ async def serve_listener(
     listener: Listener,
     send: Callable[[Batch], Awaitable[None]],
     receive: Callable[[object], Awaitable[None]] | None = None,
+    first: Callable[[], Awaitable[None]] | None = None,
 ) -> web.WebSocketResponse:
-    """Send a listener's batches until either side ends it; what the client says goes to `receive`."""
+    """Send a listener's batches until either side ends it; what the client says goes to `receive`.
+
+    `first` is done before the first of them, while they wait in the listener.
+    """
 
     async def deliver() -> None:
-        try:
-            while True:
-                batch = await listener.next()
-                async with asyncio.timeout(SEND_SECONDS):
-                    await send(batch)
-        except TooSlow:
-            await _close(socket, WSCloseCode.TRY_AGAIN_LATER, b"too slow: ask again from the last number")
-        except (TimeoutError, ConnectionError):
-            abort(request)
+        if first is not None:
+            await first()
+        while True:
+            batch = await listener.next()
+            async with asyncio.timeout(SEND_SECONDS):
+                await send(batch)
 
-    delivering = asyncio.create_task(deliver())
-    try:
+    async def read() -> None:
         async for message in socket:
             if message.type in (WSMsgType.TEXT, WSMsgType.BINARY) and receive is not None:
                 await receive(message.data)
+
+    delivering, reading = asyncio.create_task(deliver()), asyncio.create_task(read())
+    both = delivering, reading
+    try:
+        await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        failure = next((each.exception() for each in both if each.done() and not each.cancelled()), None)
+        # Before the close: it reads the client's answer itself.
+        await _ended(both)
+        await _let_go(request, socket, failure)
     finally:
-        delivering.cancel()
-        with suppress(asyncio.CancelledError):
-            await delivering
+        await _ended(both)
         state.hub.leave(listener)
         state.sockets.discard((socket, request.remote))
     return socket
 
 
-async def _close(socket: web.WebSocketResponse, code: int, reason: bytes) -> None:
-    with suppress(TimeoutError, ConnectionError):
-        async with asyncio.timeout(SEND_SECONDS):
-            await socket.close(code=code, message=reason, drain=False)
+async def _ended(tasks: Iterable[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _let_go(request: web.Request, socket: web.WebSocketResponse, failure: BaseException | None) -> None:
+    """End a connection for a reason; a client that reads is told it, and one that does not is cut off."""
+    if failure is None:  # the client went
+        return
+    code, reason = WSCloseCode.INTERNAL_ERROR, b"events cannot be told"
+    if isinstance(failure, TooSlow):
+        code, reason = WSCloseCode.TRY_AGAIN_LATER, b"too slow: ask again from the last number"
+    elif not isinstance(failure, TimeoutError | ConnectionError):
+        log.error("a listener ended", exc_info=failure)
+    if not isinstance(failure, TimeoutError):
+        with suppress(TimeoutError, ConnectionError):
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await socket.close(code=code, message=reason, drain=False)
+    # What a closing connection still holds would otherwise wait for a reader for ever.
+    abort(request)
 
 
 def abort(request: web.Request) -> None:
@@ -111,20 +138,15 @@ async def events(request: web.Request) -> web.StreamResponse:
             await socket.send_bytes(struct.pack(">I", len(head)) + head + first.blob)
         elif first.number is None or first.number > last:
             await socket.send_str(batch.text)
-            last = first.number if first.number is not None else last
+            last = batch.entries[-1].number or last
 
     async def catch_up() -> None:
         """Everything that was stored after a number; what comes meanwhile waits in the listener."""
         after = query["after"]
         while entries := await state.jobs.events(after, job=job, client=client, most=PAGE):
             for batch in batches(entries):
-                await send(batch)
+                async with asyncio.timeout(SEND_SECONDS):
+                    await send(batch)
             after = entries[-1].number or after
 
-    try:
-        if "after" in query:
-            async with asyncio.timeout(60.0):
-                await catch_up()
-    except (TimeoutError, ConnectionError):
-        abort(request)
-    return await serve_listener(request, state, socket, listener, send)
+    return await serve_listener(request, state, socket, listener, send, first=catch_up if "after" in query else None)

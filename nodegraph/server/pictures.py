@@ -16,6 +16,9 @@ import sys
 import warnings
 from typing import Any
 
+from ..document import read_document
+from ..errors import InvalidGraph
+
 FORMATS = ("PNG", "JPEG", "WEBP")
 SECONDS = 20.0
 MEMORY = 1 << 30  # bytes of address space beyond what importing takes
@@ -81,10 +84,11 @@ def decoded(content: bytes, pixels: int) -> Any:
         width, height = picture.size
         if width * height > pixels:
             raise BadPicture(f"{width} × {height} pixels are more than {pixels:,}")
-        if getattr(picture, "n_frames", 1) > 1:
+        # A telephone's JPEG may carry another view or a map of depth behind the picture, which is the first.
+        if getattr(picture, "n_frames", 1) > 1 and picture.format != "MPO":
             raise BadPicture("it moves: send one picture")
         picture.load()
-        texts = {key: text for key, text in getattr(picture, "text", {}).items() if key in KEPT}
+        texts = {key: text for key, text in getattr(picture, "text", {}).items() if key in KEPT and is_workflow(text)}
         upright = ImageOps.exif_transpose(picture)
         if upright.mode.startswith("I"):  # 16 bits of gray
             upright = upright.point(lambda value: value / 257).convert("L")
@@ -97,6 +101,14 @@ def decoded(content: bytes, pixels: int) -> Any:
         raise BadPicture(f"it is no sound {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file") from error
     plain.info = {}
     return plain, texts
+
+
+def is_workflow(text: str) -> bool:
+    """Whether a text is a JSON object: only that is kept, since it is to be read again."""
+    try:
+        return isinstance(read_document(text), dict)
+    except InvalidGraph:
+        return False
 
 
 def clean(content: bytes, pixels: int) -> bytes:

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
-from ..comfyui import in_original
+from ..comfyui import api_nodes, in_original
 from ..errors import InvalidGraph, Problem
 from ..graph import Graph, Node
+from ..parser import pointer
 from .settings import Bounds
 
 BATCHES = ("batch_size", "amount", "length")
+
+
+def check_count(document: object, bounds: Bounds) -> None:
+    """InvalidGraph for a document of too many nodes, before it is looked at any closer."""
+    nodes = api_nodes(document)
+    if nodes is None and isinstance(document, dict):
+        nodes = cast("dict[str, Any]", document).get("nodes")
+    if isinstance(nodes, dict) and len(nodes) > bounds.nodes:
+        raise InvalidGraph(in_original([_too_many(len(nodes), bounds.nodes, "nodes")], document))
 
 
 def check_size(graph: Graph, document: object, bounds: Bounds) -> None:
@@ -20,9 +30,8 @@ def check_size(graph: Graph, document: object, bounds: Bounds) -> None:
     """
     problems: list[Problem] = []
     links = sum(len(node.links) for node in graph.nodes.values())
-    for count, most, noun in ((len(graph.nodes), bounds.nodes, "nodes"), (links, bounds.links, "links")):
-        if count > most:
-            problems.append(Problem(None, None, f"{count} {noun}; at most {most} are run", kind="out_of_range"))
+    if links > bounds.links:
+        problems.append(_too_many(links, bounds.links, "links"))
     for node in graph.nodes.values():
         problems += _of_node(node, bounds)
     if problems:
@@ -51,10 +60,16 @@ def _of_node(node: Node, bounds: Bounds) -> list[Problem]:
     return found
 
 
+def _too_many(count: int, most: int, noun: str) -> Problem:
+    return Problem(None, None, f"{count} {noun}; at most {most} are run", kind="out_of_range")
+
+
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _problem(node: Node, name: str, expected: str, got: str) -> Problem:
     message = f"expected {expected}, got {got}; the server's limit"
-    return Problem(node.id, name, message, f"/nodes/{node.id}/values/{name}", expected, got, kind="out_of_range")
+    return Problem(
+        node.id, name, message, pointer("nodes", node.id, "values", name), expected, got, kind="out_of_range"
+    )

@@ -34,7 +34,7 @@ from ..service.staging import Staging
 from ..service.store import Store
 from ..service.supervisor import Supervisor
 from ..service.uploads import Uploads
-from .quota import check_size
+from .quota import check_count, check_size
 from .settings import Settings
 
 log = logging.getLogger(__name__)
@@ -175,6 +175,7 @@ class State:
         catalogue = self.catalogue
 
         def parse() -> Graph:
+            check_count(document, self.settings.bounds)
             graph = Graph.parse(document, catalogue, self.folders)
             check_size(graph, document, self.settings.bounds)
             return graph

@@ -20,6 +20,7 @@ def add_front_end(app: web.Application, root: Path | None) -> None:
     """Serve the files below a folder at `/`; without one, a short answer that tells what this is."""
     for ending, kind in TYPES.items():
         mimetypes.add_type(kind, ending)
+    app.router.add_get("/api/{rest:.*}", unknown)  # or the files would answer, and not in JSON
     if root is None:
         app.router.add_get("/", hello)
         return
@@ -30,6 +31,10 @@ def add_front_end(app: web.Application, root: Path | None) -> None:
 
     app.router.add_get("/", index)
     app.router.add_static("/", files, show_index=False, follow_symlinks=False)
+
+
+async def unknown(request: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound
 
 
 async def hello(request: web.Request) -> web.StreamResponse:

@@ -48,9 +48,10 @@ class Batch:
         ]
         return dumps({"job": self.job, "events": events}, ensure_ascii=False, separators=(",", ":"))
 
-    @property
+    @cached_property
     def size(self) -> int:
-        return len(self.text) + sum(len(entry.blob) for entry in self.entries)
+        """Bytes on the wire, about."""
+        return len(self.text.encode("utf-8", "replace")) + sum(len(entry.blob) for entry in self.entries)
 
 
 @dataclass(eq=False)
@@ -77,7 +78,7 @@ class Listener:
         self._bytes -= older.size if older else 0
         if len(self._waiting) >= self.most or self._bytes + batch.size > self.most_bytes:
             if batch.fleeting is None:
-                self._slow = True
+                self._slow, self._bytes = True, 0
                 self._waiting.clear()
                 self._news.set()
             return

@@ -125,11 +125,12 @@ class Jobs:
 
         Numbers have gaps: those of other jobs, of jobs that were forgotten, and of progress beyond the limit.
         """
+        # One job's are found by an index, which a condition that may be NULL would not use.
+        of_job = "" if job is None else "AND events.job = ?2"
         found = ledger.rows(
-            """
+            f"""
             SELECT events.number, events.job, client, at, event FROM events JOIN jobs ON jobs.id = events.job
-            WHERE events.number > ?1 AND (?2 IS NULL OR events.job = ?2) AND (?3 IS NULL OR client = ?3)
-            ORDER BY events.number LIMIT ?4
+            WHERE events.number > ?1 {of_job} AND (?3 IS NULL OR client = ?3) ORDER BY events.number LIMIT ?4
             """,
             after, job, client, most,
         )  # fmt: skip

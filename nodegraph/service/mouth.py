@@ -12,6 +12,7 @@ from .frames import packed
 from .process import memory
 
 BEAT = 1.0  # seconds
+MOST_UNSAID = 4 << 20  # bytes that wait for a server that does not listen; beyond, pictures are left out
 
 
 @dataclass
@@ -26,6 +27,8 @@ class Mouth:
 
     def say(self, message: Mapping[str, Any], blob: bytes = b"") -> None:
         with self._ready:
+            if blob and sum(map(len, self._waiting)) > MOST_UNSAID:
+                return
             self._collect()
             self._waiting.append(packed(message, blob))
             self._ready.notify()

@@ -2,7 +2,8 @@
 
 Each folder ("output", "temp") has a hidden place where the nodes of an attempt write. A finished file is linked under
 its name in the folder, after that name was noted in a journal; the database learns of it in the same commit as the
-event that tells of it. So after a crash every file that the journal names and the database does not is an orphan.
+event that tells of it. So after a crash every file that the journal names and the database does not is an orphan. The
+journal says which file it was, too: under the same name may be somebody else's by now.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -24,6 +25,8 @@ from .records import Asset, Output
 HIDDEN = ".nodegraph"
 JOURNAL = "journal"
 NUMBERED = re.compile(r"(?P<start>.+_)(?P<number>\d{5,})(?P<end>_?\.\w+)", re.DOTALL)
+NOTED = re.compile(r"(\d+) (\d+) (\d+) (.+)")
+Identity = tuple[int, int, int]  # device, inode, time of the last change in ns: they stay when a file is moved
 
 
 @dataclass
@@ -45,31 +48,11 @@ class Staging:
             size = file.tell()
             os.fsync(file.fileno())
         failpoint("after_write")
-        final = self._placed(artifact.path, root / artifact.path.relative_to(staged), staged / JOURNAL)
+        final = _placed(artifact.path, root / artifact.path.relative_to(staged), Journal(root, staged), self._free)
         failpoint("after_place")
         name = final.relative_to(root).as_posix()
         output = Output(node, folder, name, artifact.kind, artifact.media_type, size, digest)
         return Asset(secrets.token_urlsafe(16), job, output)
-
-    def _placed(self, path: Path, wanted: Path, journal: Path) -> Path:
-        wanted.parent.mkdir(parents=True, exist_ok=True)
-        numbered = NUMBERED.fullmatch(wanted.name)
-        if not numbered:
-            _note(journal, wanted)
-            os.replace(path, wanted)  # noqa: PTH105 -- atomic on every system, which Path.rename is not
-            _sync_folder(wanted.parent)
-            return wanted
-        start, end = numbered["start"], numbered["end"]
-        for number in self._free(wanted.parent, start):
-            final = wanted.with_name(f"{start}{number:05}{end}")
-            _note(journal, final)
-            try:
-                _link(path, final)
-            except FileExistsError:
-                continue
-            _sync_folder(final.parent)
-            return final
-        raise AssertionError("there is always a free number")
 
     def _free(self, parent: Path, start: str) -> Iterator[int]:
         """Numbers that may be free, from the lowest: the folder is looked through once, since it may be large."""
@@ -92,57 +75,86 @@ class Staging:
     def placed(self, attempt: int) -> list[tuple[str, str]]:
         """The files that an attempt may have given a name, by folder and name."""
         return [
-            (folder, Path(line).relative_to(root).as_posix())
+            (folder, name)
             for folder, root in self.roots.items()
-            for line in _journalled(self.folder(attempt, folder))
-            if Path(line).is_relative_to(root)
+            for name in Journal(root, self.folder(attempt, folder)).read()
         ]
 
     def settle(self, attempt: int, orphans: Iterable[tuple[str, str]]) -> None:
         """Take back those files of an attempt that came to nothing, and remove what it left aside."""
         for folder, name in orphans:
-            aside = self.folder(attempt, folder)
-            written = {_identity(path) for path in aside.rglob("*") if path.name != JOURNAL}
-            _take_back(self.roots[folder] / name, written)
+            root = self.roots[folder]
+            written = Journal(root, self.folder(attempt, folder)).read().get(name, set())
+            with contextlib.suppress(OSError):
+                if _identity(root / name) in written:
+                    (root / name).unlink()
         for folder in self.roots:
             shutil.rmtree(self.folder(attempt, folder), ignore_errors=True)
 
 
-def _note(journal: Path, final: Path) -> None:
-    with journal.open("a", encoding="utf-8", errors="surrogateescape") as file:
-        file.write(f"{final}\n")
-        file.flush()
-        os.fsync(file.fileno())
+@dataclass(frozen=True)
+class Journal:
+    """What an attempt gave names to in the folder `root`, written before it did; `place` is where it writes."""
+
+    root: Path
+    place: Path
+
+    def note(self, file: Path, final: Path) -> None:
+        device, inode, changed = _identity(file)
+        with (self.place / JOURNAL).open("a", encoding="utf-8", errors="surrogateescape") as journal:
+            journal.write(f"{device} {inode} {changed} {final.relative_to(self.root).as_posix()}\n")
+            journal.flush()
+            os.fsync(journal.fileno())
+
+    def read(self) -> dict[str, set[Identity]]:
+        """The files that may stand under each name."""
+        noted: dict[str, set[Identity]] = {}
+        with contextlib.suppress(OSError):
+            for line in (self.place / JOURNAL).read_text("utf-8", "surrogateescape").splitlines():
+                if found := NOTED.fullmatch(line):
+                    device, inode, changed, name = found.groups()
+                    noted.setdefault(name, set()).add((int(device), int(inode), int(changed)))
+        return noted
 
 
-def _journalled(place: Path) -> list[str]:
-    try:
-        return (place / JOURNAL).read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return []
-
-
-def _identity(path: Path) -> tuple[int, int]:
+def _identity(path: Path) -> Identity:
     status = path.lstat()
-    return status.st_dev, status.st_ino
+    return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
-def _take_back(final: Path, written: set[tuple[int, int]]) -> None:
-    """Unlink a file if it is one of those that the attempt wrote: under that name may be somebody else's."""
-    with contextlib.suppress(OSError):
-        if _identity(final) in written:
-            final.unlink()
+def _placed(path: Path, wanted: Path, journal: Journal, free: Callable[[Path, str], Iterator[int]]) -> Path:
+    wanted.parent.mkdir(parents=True, exist_ok=True)
+    numbered = NUMBERED.fullmatch(wanted.name)
+    if not numbered:
+        journal.note(path, wanted)
+        os.replace(path, wanted)  # noqa: PTH105 -- atomic on every system, which Path.rename is not
+        _sync_folder(wanted.parent)
+        return wanted
+    start, end = numbered["start"], numbered["end"]
+    for number in free(wanted.parent, start):
+        final = wanted.with_name(f"{start}{number:05}{end}")
+        journal.note(path, final)
+        try:
+            _link(path, final, journal)
+        except FileExistsError:
+            continue
+        _sync_folder(final.parent)
+        return final
+    raise AssertionError("there is always a free number")
 
 
-def _link(path: Path, final: Path) -> None:
-    """A second name for a file; where the file system has no links, it is moved to a name that was free."""
+def _link(path: Path, final: Path, journal: Journal) -> None:
+    """Move a file to a name that must be free: by a link, or where the file system has none, over an empty file."""
     try:
         final.hardlink_to(path)
     except FileExistsError:
         raise
     except OSError:
         final.open("xb").close()
+        journal.note(final, final)
         os.replace(path, final)  # noqa: PTH105 -- atomic on every system, which Path.rename is not
+    # Or the next node that writes there would write into the file that has just got its name.
+    path.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -127,16 +127,17 @@ class Supervisor:
         delay = 0.25
         while not self._draining.is_set():
             lane.state, lane.starts = "starting", lane.starts + 1
-            lane.worker = await WorkerHandle.start(self._settings[lane.device])
             try:
+                lane.worker = await WorkerHandle.start(self._settings[lane.device])
                 self.known(await lane.worker.ready(self.patience.start, self._draining))
                 delay = 0.25
                 await self._work(lane, lane.worker)
-            except WorkerDied as death:
+            except (WorkerDied, OSError) as death:  # OSError: no process or pipe could be had
                 log.warning("the worker of %s died: %s", lane.device, death)
                 lane.state = "failed"
             finally:
-                await lane.worker.kill()
+                if lane.worker:
+                    await lane.worker.kill()
                 lane.worker = None
             if not self._draining.is_set():
                 await _within(self._draining, delay)

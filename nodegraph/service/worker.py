@@ -17,6 +17,7 @@ It ends when its standard input does. What it or a node prints goes to standard 
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import json
 import os
@@ -201,9 +202,10 @@ class Worker:
             return
         latest = list(files.known_contents.items())[-MOST_HASHES:]
         partial = self.hashes.with_suffix(".partial")
-        partial.write_text(json.dumps([[*key, digest] for key, digest in latest]))
-        partial.replace(self.hashes)
-        self._kept = len(files.known_contents)
+        with contextlib.suppress(OSError):  # a full disk costs time, and not the worker
+            partial.write_text(json.dumps([[*key, digest] for key, digest in latest]))
+            partial.replace(self.hashes)
+            self._kept = len(files.known_contents)
 
     def recall_hashes(self) -> None:
         try:

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -158,7 +158,7 @@ def wait_for(true: Any, seconds: float = 30.0, every: float = 0.01) -> None:
 
 
 @contextmanager
-def serving(data: Path | None = None, *words: str, settings: str = "", **environment: str) -> Iterator[Server]:
+def serving(data: Path | None = None, *words: str, settings: str = "", **environment: str) -> Generator[Server]:
     """A server with the fake nodes, gone afterwards; `settings` is TOML."""
     with tempfile.TemporaryDirectory(prefix="nodegraph-") as folder:
         server = Server(data or Path(folder), ("--pack", FAKES, *words), settings, environment)

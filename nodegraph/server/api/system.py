@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 
 from aiohttp import web
 
@@ -11,7 +10,7 @@ from ...document import json_schema
 from ...errors import InvalidGraph
 from ...files import list_files
 from ..answers import Refused, as_json, beneath
-from ..guard import COOKIE
+from ..guard import COOKIE, is_same
 from ..routes import ANYTHING, COUNT, TEXT, Call, Route
 from ..state import Known
 
@@ -63,7 +62,7 @@ async def free(call: Call) -> web.StreamResponse:
 async def log_in(call: Call) -> web.StreamResponse:
     """Change the token into a cookie, for pages: a picture's address cannot carry a header."""
     state = call.state
-    if state.token is None or not hmac.compare_digest(call.body["token"].encode(), state.token.encode()):
+    if state.token is None or not is_same(call.body["token"], state.token):
         raise Refused(401, "unauthorized", "that is not the token", pointer="/token")
     answer = as_json({"ok": True})
     answer.set_cookie(COOKIE, state.session, httponly=True, samesite="Strict", secure=call.request.secure, path="/")

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 from aiohttp import BodyPartReader, web
 
-from ...errors import MissingFile, NodegraphError
+from ...document import read_document
+from ...errors import InvalidGraph, MissingFile, NodegraphError
 from ...service.records import Asset
-from ..answers import STATE, Refused, as_json
+from ..answers import STATE, Refused, as_json, mapping
 from ..files import file_answer, input_path, keep_upload, output_path, small_picture
 from ..pictures import BadPicture, masked
 from ..state import State
@@ -60,10 +60,12 @@ async def upload_mask(request: web.Request) -> web.StreamResponse:
     content, name, fields = await _form(request)
     state = request.app[STATE]
     try:
-        original = json.loads(fields.get("original_ref", "{}"))
-        query = {key: str(value) for key, value in original.items()}
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise Refused(400, "bad_request", "original_ref must be a JSON object") from error
+        original: object = read_document(fields.get("original_ref", "{}"))
+    except InvalidGraph:
+        original = None
+    if not isinstance(original, dict):
+        raise Refused(400, "bad_request", "original_ref must be a JSON object")
+    query = {key: str(value) for key, value in mapping(original).items()}
     path, _, _ = await _found(state, query)
     under = await asyncio.to_thread(path.read_bytes)
     try:
@@ -88,6 +90,8 @@ async def _form(request: web.Request) -> tuple[bytes, str, dict[str, str]]:
     bounds = request.app[STATE].settings.bounds
     if request.content_type != "multipart/form-data":
         raise Refused(415, "unsupported_media_type", "expected multipart/form-data")
+    if (request.content_length or 0) > bounds.upload + MOST_PARTS * LONGEST_FIELD:
+        raise Refused(413, "too_large", f"a form of {request.content_length} bytes; at most {bounds.upload} are taken")
     content, name = b"", ""
     fields: dict[str, str] = {}
     try:
@@ -102,6 +106,8 @@ async def _form(request: web.Request) -> tuple[bytes, str, dict[str, str]]:
                 name, content = part.filename or "picture.png", await _read(part, bounds.upload)
             elif part.name:
                 fields[part.name] = (await _read(part, LONGEST_FIELD)).decode("utf-8", "replace")
+        else:
+            raise Refused(400, "bad_request", f"a form of more than {MOST_PARTS} fields")
     except NodegraphError:
         raise
     except (ValueError, AssertionError, RuntimeError, KeyError) as error:

@@ -154,5 +154,8 @@ ROUTES = (
     ("POST", "/userdata/{file}/move/{other}", move_user_file),
     ("GET", "/system_stats", system_stats),
     ("GET", "/features", nothing),
+    ("GET", "/i18n", nothing),
+    ("GET", "/workflow_templates", nothing),
+    ("GET", "/global_subgraphs", nothing),
     ("GET", "/extensions", no_items),
 )

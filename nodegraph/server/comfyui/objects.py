@@ -22,6 +22,8 @@ TYPES = {
     "Image": "IMAGE", "Mask": "MASK", "Sigmas": "SIGMAS", "int": "INT", "float": "FLOAT", "str": "STRING",
     "bool": "BOOLEAN", "Any": "*",
 }  # fmt: skip
+# ComfyUI calls an output of these by its type.
+CARRIED = frozenset(TYPES.values()) - {"INT", "FLOAT", "STRING", "BOOLEAN", "*"}
 Names = Callable[[str], Sequence[str]]
 
 
@@ -44,7 +46,10 @@ def object_info(node: Description, names: Names) -> dict[str, Any]:
         "input_order": {kind: list(sockets) for kind, sockets in inputs.items()},
         "output": types,
         "output_is_list": [False] * len(types),
-        "output_name": [_output_name(name, kind) for name, kind in zip(node.outputs, types, strict=True)],
+        "output_name": [
+            kind if kind in CARRIED and types.count(kind) == 1 else name
+            for name, kind in zip(node.outputs, types, strict=True)
+        ],
         "name": node.name,
         "display_name": node.title,
         "description": node.docs,
@@ -52,10 +57,6 @@ def object_info(node: Description, names: Names) -> dict[str, Any]:
         "category": node.category,
         "output_node": node.effect,
     }
-
-
-def _output_name(name: str, kind: str) -> str:
-    return kind if kind in TYPES.values() and kind not in ("INT", "FLOAT", "STRING", "BOOLEAN") else name
 
 
 def _input(socket: Input, names: Names) -> list[Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from aiohttp import web
@@ -13,7 +13,7 @@ from ...comfyui import api_nodes
 from ...errors import Conflict, InvalidGraph, NodegraphError, Problem
 from ...service.jobs import CLIENT, IDENTIFIER
 from ...service.records import Job, Submitted
-from ..answers import STATE, Refused, as_json, beneath, fault, mapping, read_object, status_of
+from ..answers import MOST_TOLD, STATE, Refused, as_json, beneath, fault, mapping, read_object, status_of
 from ..api.jobs import accept
 from ..state import State
 
@@ -80,12 +80,12 @@ def _front(body: dict[str, Any]) -> bool:
     return body.get("front") is True or (number is not None and number <= 0)
 
 
-def _wanted(body: dict[str, Any]) -> list[str] | None:
+def _wanted(body: dict[str, Any]) -> set[str] | None:
     """The outputs that alone shall be run, if the client says so."""
     wanted = body.get("partial_execution_targets")
     if not isinstance(wanted, list) or not wanted:
         return None
-    return [str(each) for each in cast("list[Any]", wanted)]
+    return {str(each) for each in cast("list[Any]", wanted)}
 
 
 def _extra(body: dict[str, Any], document: dict[str, Any], targets: list[str] | None) -> dict[str, Any]:
@@ -98,7 +98,7 @@ def _extra(body: dict[str, Any], document: dict[str, Any], targets: list[str] | 
 
 
 async def _checked(
-    state: State, document: dict[str, Any], wanted: list[str] | None
+    state: State, document: dict[str, Any], wanted: set[str] | None
 ) -> tuple[list[str] | None, dict[str, Any]]:
     """Which outputs to run (None for all), and what is wrong with the others; Refused if none can be run."""
     catalogue = state.catalogue
@@ -116,11 +116,11 @@ async def _checked(
         sound = [] if nodes is None or None in broken else _sound(nodes, outputs, cast("set[str]", broken))
         if not sound:
             raise
-        kept = {node_id: nodes[node_id] for target in sound for node_id in _needed(nodes, target)} if nodes else {}
+        kept = {node_id: nodes[node_id] for node_id in _needed(nodes, sound)} if nodes else {}
         await _check(state, kept)
         document.clear()
         document.update(kept)
-        return None, node_errors(error.problems, {**_types(kept), **_types_of(nodes or {})})
+        return None, node_errors(error.problems[:MOST_TOLD], {**_types(kept), **_types_of(nodes or {})})
     return (outputs if wanted is not None else None), {}
 
 
@@ -132,22 +132,34 @@ async def _check(state: State, document: dict[str, Any]) -> None:
 
 
 def _sound(nodes: dict[str, Any], outputs: Iterable[str], broken: set[str]) -> list[str]:
-    return [target for target in outputs if not broken & _needed(nodes, target)]
+    """Those outputs that depend on nothing that is broken."""
+    users: dict[str, list[str]] = {}
+    for node_id, node in nodes.items():
+        for source in _sources(node):
+            users.setdefault(source, []).append(node_id)
+    spoilt = _reached(broken, lambda node_id: users.get(node_id, ()))
+    return [target for target in outputs if target not in spoilt]
 
 
-def _needed(nodes: dict[str, Any], target: str) -> set[str]:
-    """A node and all that it depends on."""
-    found: set[str] = set()
-    waiting = [target]
+def _needed(nodes: dict[str, Any], targets: Iterable[str]) -> set[str]:
+    """Some nodes and all that they depend on."""
+    return _reached(targets, lambda node_id: _sources(nodes.get(node_id))) & nodes.keys()
+
+
+def _reached(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -> set[str]:
+    found = set(starts)
+    waiting = list(found)
     while waiting:
-        node_id = waiting.pop()
-        if node_id in found or node_id not in nodes:
-            continue
-        found.add(node_id)
-        for given in mapping(mapping(nodes[node_id]).get("inputs")).values():
-            if isinstance(given, list):
-                waiting += [part for part in cast("list[Any]", given[:1]) if isinstance(part, str)]
+        new = set(following(waiting.pop())) - found
+        found |= new
+        waiting += new
     return found
+
+
+def _sources(node: object) -> list[str]:
+    """The nodes that one gets its inputs from, as far as it can be read."""
+    lists = [given for given in mapping(mapping(node).get("inputs")).values() if isinstance(given, list)]
+    return [each[0] for each in cast("list[list[Any]]", lists) if each and isinstance(each[0], str)]
 
 
 def _types(document: dict[str, Any]) -> dict[str, str]:
@@ -200,7 +212,7 @@ def _refusal(error: NodegraphError, body: dict[str, Any]) -> web.Response:
     message = str(problems[0]) if problems else str(error)
     said: dict[str, Any] = {"type": kind, "message": message, "details": error.hint or "", "extra_info": {}}
     types = _types(mapping(body.get("prompt")))
-    answer: dict[str, Any] = {"error": said, "node_errors": node_errors(problems, types)}
+    answer: dict[str, Any] = {"error": said, "node_errors": node_errors(problems[:MOST_TOLD], types)}
     wait = getattr(error, "retry_after", None)
     headers = {"Retry-After": str(max(1, round(wait)))} if wait is not None else {}
     return as_json(fault(kind, message, pointer, error.hint, problems) | answer, status, headers)
