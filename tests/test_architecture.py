@@ -26,7 +26,7 @@ LEVELS = [
     {"registry", "cache", "execute"},
     {"runtime"},
     {"__init__"},
-    {"service"},
+    {"service", "client"},
     {"server", "cli"},
     {"__main__"},
 ]
@@ -36,7 +36,7 @@ HEAVY = {"torch", "transformers", "safetensors", "PIL", "nodes", "diffusers", "n
 ONLY_IN = {
     "networkx": ("nodegraph/graph.py", "nodegraph/plan.py"),
     "sqlite3": ("nodegraph/service/store.py", "nodegraph/service/ledger.py", "nodegraph/service/migrations.py"),
-    "aiohttp": ("nodegraph/server/",),
+    "aiohttp": ("nodegraph/server/", "nodegraph/client.py"),
     "typer": ("nodegraph/cli/",),
     "rich": ("nodegraph/cli/",),
 }

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nodegraph.cli import check, graph, nodes, run, schema, serve
+from nodegraph.cli import check, graph, nodes, remote, run, schema, serve
 from nodegraph.cli.interrupt import stop_at_once
 from nodegraph.cli.report import reporting
 
@@ -47,6 +47,10 @@ app.command("node")(nodes.show_node)
 app.command("graph")(graph.graph)
 app.command("schema")(schema.schema)
 app.command("serve")(serve.serve)
+app.command("submit")(remote.submit)
+app.command("jobs")(remote.list_jobs)
+app.command("cancel")(remote.cancel)
+app.command("logs")(remote.logs)
 
 
 def show_version(wanted: bool) -> None:

@@ -65,7 +65,7 @@ def lines(error: BaseException) -> list[str]:
 
 def say_json(error: BaseException) -> None:
     """The error as the last event, unless an event has told it already."""
-    if isinstance(error, NodeFailed | KeyboardInterrupt):
+    if isinstance(error, NodeFailed | KeyboardInterrupt) or getattr(error, "told", False):
         return
     problems = [problem.to_json() for problem in error.problems] if isinstance(error, InvalidGraph) else []
     said = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from aiohttp import web
@@ -65,19 +65,19 @@ async def reap(runner: web.AppRunner) -> None:
             continue
         open_now = [each for each in runner.server.connections if isinstance(each, Connection)]
         seen = {each: seen.get(each, loop.time()) for each in open_now}
-        for connection in superfluous(open_now, lambda each: loop.time() - seen[each]):
+        for connection in superfluous({each: loop.time() - since for each, since in seen.items()}):
             connection.force_close()
             if connection.transport is not None:
                 connection.transport.abort()
 
 
-def superfluous(open_now: list[Connection], age: Callable[[Connection], float]) -> set[Connection]:
-    """The connections to close, of those in the order in which they came."""
-    closing = {each for each in open_now if is_waiting(each) and age(each) > HEADER_SECONDS}
+def superfluous(ages: Mapping[Connection, float]) -> set[Connection]:
+    """The connections to close; `ages` has all of them, in the order in which they came."""
+    closing = {each for each, age in ages.items() if is_waiting(each) and age > HEADER_SECONDS}
     peers: dict[str, list[Connection]] = {}
-    for each in open_now:
+    for each in ages:
         peers.setdefault(_peer(each), []).append(each)
-    for group, most in (*((peer, MOST_PER_PEER) for peer in peers.values()), (open_now, MOST)):
+    for group, most in (*((peer, MOST_PER_PEER) for peer in peers.values()), (list(ages), MOST)):
         here = [each for each in group if each not in closing]
         idle = sorted((each for each in here if is_idle(each)), key=lambda each: not is_waiting(each))
         closing.update(idle[: max(0, len(here) - most)])

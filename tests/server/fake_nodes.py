@@ -3,6 +3,7 @@
 import os
 import signal
 import struct
+import sys
 import time
 import zlib
 from pathlib import Path
@@ -108,12 +109,20 @@ def save(
     batch_size: Annotated[int, Range(1, 1000)] = 1,
 ) -> tuple[Artifact, ...]:
     """Save one-pixel pictures that carry their workflow."""
+    filename_prefix.parent.mkdir(parents=True, exist_ok=True)
     paths = [
         filename_prefix.with_name(f"{filename_prefix.name}_{number:05}_.png") for number in range(1, batch_size + 1)
     ]
     for path in paths:
         path.write_bytes(png({"value": str(value), "nodegraph": document.text(), **document.texts}))
     return tuple(Artifact(path) for path in paths)
+
+
+@node("Shout", category="output", effect=True)
+def shout(text: str) -> None:
+    """Print some text, and put it on standard error."""
+    print(text)  # noqa: T201 -- what nodes print is what this is for
+    sys.stderr.write(text)
 
 
 @node("Keep", category="output", effect=True)
