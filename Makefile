@@ -14,7 +14,7 @@ unexport PROMPT
 unexport OUT
 
 .DEFAULT_GOAL := help
-.PHONY: run test test-full lint data train bench clean help
+.PHONY: run test test-full test-browser soak lint data train bench clean help
 
 run: $(VENV)/.runtime  ## make a picture of PROMPT (and say where it is)
 	@$(BIN)/nodegraph run text_to_image --set "prompt.text=$$NODEGRAPH_PROMPT" --out "$$NODEGRAPH_OUT"
@@ -24,6 +24,12 @@ test: $(VENV)/.dev  ## run the tests
 
 test-full: $(VENV)/.dev  ## run the tests with the slow ones: full-size networks against the reference ones
 	@$(BIN)/python -m pytest -m "slow or not slow"
+
+test-browser: $(VENV)/.browser  ## run the tests in a real browser (needs chromium)
+	@$(BIN)/python -m pytest -m browser
+
+soak: $(VENV)/.dev  ## print the table of the server's figures: kills, faults, floods (about half an hour)
+	@$(BIN)/python -m tests.benchmarks.soak
 
 lint: $(VENV)/.dev  ## check style, format and types
 	@$(BIN)/ruff check
@@ -61,4 +67,8 @@ $(VENV)/.runtime: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.dev: $(VENV)/.runtime
 	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev]' >&2
+	@touch $@
+
+$(VENV)/.browser: $(VENV)/.dev
+	@$(BIN)/python -m pip install -qq -c constraints.txt -e '.[dev,browser]' >&2
 	@touch $@

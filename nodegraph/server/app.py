@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 
 from aiohttp import WSCloseCode, web
@@ -59,28 +59,36 @@ async def ready(request: web.Request) -> web.StreamResponse:
     return as_json({"ok": True})
 
 
-def bound_socket(settings: Settings) -> tuple[socket.socket, Settings]:
-    """The socket to listen at, and the settings with the port that it got."""
+def bound_sockets(settings: Settings) -> tuple[list[socket.socket], Settings]:
+    """The sockets to listen at, and the settings with the port that they got.
+
+    Where 127.0.0.1 is meant, ::1 is too if this machine has it: some programs look for `localhost` there first.
+    """
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
     try:
         listening = socket.create_server((settings.host, settings.port), family=family, backlog=128)
     except (OSError, OverflowError) as error:
         hint = "is another server running? --port names another one"
         raise UsageError(f"{settings.host}:{settings.port} cannot be used: {error}", hint=hint) from error
-    return listening, replace(settings, port=listening.getsockname()[1])
+    found, port = [listening], listening.getsockname()[1]
+    if settings.host == "127.0.0.1":
+        with suppress(OSError):
+            found.append(socket.create_server(("::1", port), family=socket.AF_INET6, backlog=128))
+    return found, replace(settings, port=port)
 
 
 def serve(settings: Settings, started: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `started` is told the address once requests are answered."""
     # Everything that the server writes is its user's alone.
     os.umask(0o077)
-    listening, settings = bound_socket(settings)
-    with listening:
-        state = State(settings)
-        asyncio.run(_serve(state, listening, started))
+    listening, settings = bound_sockets(settings)
+    with ExitStack() as stack:
+        for each in listening:
+            stack.enter_context(each)
+        asyncio.run(_serve(State(settings), listening, started))
 
 
-async def _serve(state: State, listening: socket.socket, started: Callable[[str], None]) -> None:
+async def _serve(state: State, listening: list[socket.socket], started: Callable[[str], None]) -> None:
     await state.open()
     runner = web.AppRunner(make_app(state), shutdown_timeout=5.0)
     stopping = asyncio.Event()
@@ -94,7 +102,8 @@ async def _serve(state: State, listening: socket.socket, started: Callable[[str]
         keepalive_timeout=KEEP_ALIVE,
         lingering_time=5.0,
     )
-    accepting = await asyncio.get_running_loop().create_server(accept, sock=listening, backlog=128)
+    loop = asyncio.get_running_loop()
+    accepting = [await loop.create_server(accept, sock=each, backlog=128) for each in listening]
     host, port = state.settings.host, state.settings.port
     started(f"http://{f'[{host}]' if ':' in host else host}:{port}")
     supervising = asyncio.create_task(state.supervisor.run())
@@ -106,7 +115,8 @@ async def _serve(state: State, listening: socket.socket, started: Callable[[str]
     finally:
         reaping.cancel()
         stopped.cancel()
-        accepting.close()
+        for each in accepting:
+            each.close()
         await runner.cleanup()
         with suppress(StorageFailed):
             await state.close()

@@ -37,6 +37,8 @@ from ..service.uploads import Uploads
 from .quota import check_count, check_size
 from .settings import Settings
 
+LONGEST_LOGGED = 300
+
 log = logging.getLogger(__name__)
 
 
@@ -123,6 +125,9 @@ class State:
         for entry in entries:
             if entry.event["event"] == "job":
                 self.count(f"jobs_{entry.event['state']}")
+                reason = entry.event.get("reason") or {}
+                why = f": {reason['message']}" if reason else ""
+                log.info("job %s %s%s", entry.job, entry.event["state"], why[:LONGEST_LOGGED])
         self.hub.publish(entries)
         self.supervisor.hear(entries)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import mimetypes
 from pathlib import Path
 
 from aiohttp import web
 
+from ..errors import Rejected
+from ..files import find_file
 from .answers import as_json
 
+FOLDER = "web"
 # What the system's table may lack, or have wrong.
 TYPES = {
     ".js": "text/javascript", ".mjs": "text/javascript", ".css": "text/css", ".wasm": "application/wasm",
@@ -24,13 +28,20 @@ def add_front_end(app: web.Application, root: Path | None) -> None:
     if root is None:
         app.router.add_get("/", hello)
         return
-    files = root.resolve()
+    folders = {FOLDER: (root,)}
 
-    async def index(request: web.Request) -> web.StreamResponse:
-        return web.FileResponse(files / "index.html", headers={"Cache-Control": "no-cache"})
+    async def file(request: web.Request) -> web.StreamResponse:
+        name = request.match_info.get("name", "index.html")
+        if any(part.startswith(".") for part in name.split("/")):
+            raise web.HTTPNotFound
+        try:
+            path = await asyncio.to_thread(find_file, name, FOLDER, folders)
+        except Rejected as error:
+            raise web.HTTPNotFound from error
+        return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 
-    app.router.add_get("/", index)
-    app.router.add_static("/", files, show_index=False, follow_symlinks=False)
+    app.router.add_get("/", file)
+    app.router.add_get("/{name:.+}", file)
 
 
 async def unknown(request: web.Request) -> web.StreamResponse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -11,13 +12,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import Conflict, MissingFile, Rejected, shown
+from ..errors import Conflict, MissingFile, Rejected, StorageFailed, shown
 from ..files import find_file, list_files, save_path
 
 FOLDER = "workflows"
 HISTORY = ".history"
 MOST_VERSIONS = 50
 VERSION = re.compile(r"\d{8}")
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,16 @@ class Library:
         return self._saved(path, _file_name(name)), path.read_bytes()
 
     def save(self, name: str, content: bytes, expected: str | None = None) -> Saved:
-        """Replace a workflow at once and wholly, keeping what it was before.
+        """Replace a workflow at once and wholly, keeping what it was before; StorageFailed where that cannot be.
 
         With `expected`, the version that the caller has seen ("" for none): Conflict if it is another by now.
         """
+        try:
+            return self._save(name, content, expected)
+        except OSError as error:
+            raise StorageFailed(f"the workflow cannot be saved: {error.strerror}", full=error.errno in FULL) from error
+
+    def _save(self, name: str, content: bytes, expected: str | None) -> Saved:
         path = self._place(name)
         current = _version(path.read_bytes()) if path.is_file() else ""
         if expected is not None and expected != current:

@@ -193,10 +193,12 @@ def _transaction(connection: sqlite3.Connection, begin: str, ledger: Ledger, fun
 
 
 def _explained(error: sqlite3.Error) -> Exception:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    extended = getattr(error, "sqlite_errorcode", 0)
+    code = extended & 0xFF
     if code not in CAUSES:
         return error  # a fault of our own
-    full = code == sqlite3.SQLITE_FULL
+    # A quota that is used up is no full disk to SQLite, but a write that the system refuses.
+    full = code == sqlite3.SQLITE_FULL or extended == sqlite3.SQLITE_IOERR_WRITE
     return StorageFailed(f"the database of jobs cannot be used: {CAUSES[code]}", full=full)
 
 
