@@ -38,10 +38,10 @@ class Bounds:
     side: int = 8192
     steps: int = 1000
     batch: int = 64
-    sockets: int = 64
-    sockets_per_peer: int = 8
-    submits_per_second: float = 50.0
-    submits_at_once: int = 200
+    sockets: int = 256
+    sockets_per_peer: int = 64
+    submits_per_second: float = 100.0
+    submits_at_once: int = 1000
     disk_reserve: int = 64 << 20  # bytes that must be free for the server to be ready
     asset: int = 1 << 30  # bytes of an output that is served
 

@@ -20,7 +20,7 @@ class Limits:
     """How much the queue holds. Sizes are bytes of UTF-8 JSON; what is over a limit is refused, never cut."""
 
     queued: int = 1000
-    queued_per_client: int = 100
+    queued_per_client: int = 500
     retry_after: float = 5.0
     document: int = 2**20  # the document, and as much again for what comes with it
     event: int = 2**16

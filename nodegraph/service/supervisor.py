@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from ..errors import NodegraphError, QueueRefused
+from ..errors import NodegraphError, QueueRefused, StaleAttempt
 from .attempts import Attempts
 from .failpoints import failpoint
 from .frames import Frame
@@ -149,10 +149,10 @@ class Supervisor:
             lane.wake.clear()
             lane.state = "idle"
             claim = await self._stored(lambda: self.attempts.claim(lane.device))
-            failpoint("after_claim")
             if claim is None:
                 await worker.alive_until(lane.wake, self.patience.silent)
                 continue
+            failpoint("after_claim")
             lane.state, lane.claim = "running", claim
             try:
                 await self._attempt(lane, worker, claim)
@@ -179,7 +179,8 @@ class Supervisor:
         except QueueRefused as refusal:  # what the worker said cannot be stored
             await worker.kill()
             reason = Reason.of(refusal)
-            await self._stored(lambda: self.attempts.fail(claim.attempt, reason))
+            with suppress(StaleAttempt):
+                await self._stored(lambda: self.attempts.fail(claim.attempt, reason))
             raise WorkerDied(str(refusal)) from refusal
         finally:
             watch.cancel()

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from aiohttp import BodyPartReader, web
+from aiohttp.http import HttpProcessingError
 
 from ...document import read_document
 from ...errors import InvalidGraph, MissingFile, NodegraphError
@@ -110,7 +111,7 @@ async def _form(request: web.Request) -> tuple[bytes, str, dict[str, str]]:
             raise Refused(400, "bad_request", f"a form of more than {MOST_PARTS} fields")
     except NodegraphError:
         raise
-    except (ValueError, AssertionError, RuntimeError, KeyError) as error:
+    except (HttpProcessingError, ValueError, AssertionError, RuntimeError, KeyError) as error:
         raise Refused(400, "bad_request", "the form cannot be read") from error
     if not content:
         raise Refused(400, "bad_request", "expected a picture in the field 'image'")
