@@ -110,7 +110,8 @@ def _refuse_depth(text: str) -> None:
 
 
 def _refuse(text: str, reason: str, word: str) -> NoReturn:
-    at = next(token.start() for token in TOKEN.finditer(text) if token[0] == word)
+    # What follows may be no JSON either, and then the word is only the start of a token.
+    at = next((token.start() for token in TOKEN.finditer(text) if token[0].startswith(word)), 0)
     raise _malformed(f"{word[:LONGEST_INTEGER]} is {reason}", text, at)
 
 

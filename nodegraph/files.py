@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import secrets
 import stat
 import time
 import unicodedata
 from collections.abc import Generator, Iterator, Mapping, MutableMapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -148,3 +150,33 @@ def hashing(path: Path, known: MutableMapping[StatKey, str] = known_contents) ->
 def _stat_key(descriptor: int) -> StatKey:
     status = os.fstat(descriptor)
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that is there wholly, or as it was before, whatever happens meanwhile."""
+    with _aside(path, content) as written:
+        written.replace(path)
+
+
+def write_new(path: Path, content: bytes) -> bool:
+    """Write a file wholly or not at all; False if there is one of that name, which is left alone."""
+    with _aside(path, content) as written:
+        try:
+            path.hardlink_to(written)
+        except FileExistsError:
+            return False
+    return True
+
+
+@contextmanager
+def _aside(path: Path, content: bytes) -> Generator[Path]:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    written = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with written.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        yield written
+    finally:
+        written.unlink(missing_ok=True)

@@ -11,8 +11,8 @@ import torch
 from PIL import Image as Picture
 
 from nodegraph import Document, MemoryCache, Registry, Result, Runtime, read_document, results_of
-from nodegraph.picture import workflow_in
 from nodegraph.folders import default_folders
+from nodegraph.picture import workflow_in
 from nodes.types import Latent
 
 FOLDER = Path(__file__).parents[1] / "workflows"

@@ -29,6 +29,7 @@ from .static import add_front_end
 log = logging.getLogger(__name__)
 KEEP_ALIVE = 30.0
 MOST_HEADERS = 64
+LAST_WORDS = 2.0  # seconds for the listeners to take what is left
 
 
 def make_app(state: State) -> web.Application:
@@ -79,6 +80,7 @@ def bound_sockets(settings: Settings) -> tuple[list[socket.socket], Settings]:
 
 def serve(settings: Settings, started: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `started` is told the address once requests are answered."""
+    # The first request that has a body would import it, while all others wait.
     # Everything that the server writes is its user's alone.
     os.umask(0o077)
     listening, settings = bound_sockets(settings)
@@ -130,13 +132,16 @@ async def drain(state: State, supervising: asyncio.Task[None]) -> None:
         await supervising
     except* Exception as group:
         log.error("the supervisor failed", exc_info=group)
-    sockets = [each for each, _ in state.sockets]
-    why = b"the server is going down"
-    # Without waiting for those that do not read.
-    closing = (each.close(code=WSCloseCode.GOING_AWAY, message=why, drain=False) for each in sockets)
+    state.hub.end()
     with suppress(TimeoutError):
-        async with asyncio.timeout(3.0):
-            await asyncio.gather(*closing, return_exceptions=True)
+        async with asyncio.timeout(LAST_WORDS):
+            while state.sockets:
+                await asyncio.sleep(0.01)
+    # These do not read.
+    cut = (each.close(code=WSCloseCode.GOING_AWAY, drain=False) for each, _ in tuple(state.sockets))
+    with suppress(TimeoutError):
+        async with asyncio.timeout(1.0):
+            await asyncio.gather(*cut, return_exceptions=True)
 
 
 def _on_signals(state: State, stopping: asyncio.Event) -> None:

@@ -32,6 +32,8 @@ class Connection(web.RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         """The answer to bytes that are no request; the application never sees them, so the headers are set here."""
+        if isinstance(exc, ConnectionError):
+            raise ConnectionError("the client went") from exc
         if status >= 500:
             log.error("a request failed", exc_info=exc)
         if request.writer.output_size > 0:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import os
 import re
-import secrets
 import unicodedata
 from pathlib import Path, PurePosixPath
 
 from aiohttp import web
 
 from ..errors import MissingFile, Rejected
-from ..files import find_file
+from ..files import find_file, write_new, write_whole
 from ..service.records import Asset
 from ..service.uploads import Upload
 from .answers import Refused, read_body
@@ -129,24 +127,16 @@ def input_name(wanted: str, subfolder: str) -> tuple[str, str]:
 
 def _write(path: Path, content: bytes, replace: bool, root: Path) -> bool:
     """Write a file below a root, wholly or not at all; False if another has the name."""
-    if not path.parent.resolve().is_relative_to(root.resolve()):
+    try:
+        inside = path.parent.resolve().is_relative_to(root.resolve())
+    except RuntimeError:  # links that go round in a circle
+        inside = False
+    if not inside:
         raise Refused(422, "outside_folder", "a link leads out of the folder")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if replace:
+            write_whole(path, content)
+            return True
+        return write_new(path, content)
     except (FileExistsError, NotADirectoryError) as error:
         raise Refused(409, "conflict", "a file has the name of the folder") from error
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
-    try:
-        with partial.open("xb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        if replace:
-            partial.replace(path)
-            return True
-        path.hardlink_to(partial)
-    except FileExistsError:
-        return False
-    finally:
-        partial.unlink(missing_ok=True)
-    return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hmac
 import ipaddress
 import re
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from ..errors import NodegraphError
+from ..errors import NodegraphError, StorageFailed
 from .answers import STATE, Refused, answer_to, answer_to_http, answer_to_surprise
 from .settings import Settings
 from .state import State
@@ -21,6 +22,7 @@ COOKIE = "nodegraph_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/live", "/ready", "/api/v1/session")  # need no token: they tell nothing, or ask for it
 PICTURES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+FRONT_END = ("front_end", "front_end_file")  # the names of the routes to a page that can ask for the token
 HANDLER_SECONDS = 30.0
 # What scripts call themselves. No page can make a browser send these, so they are as good as a header of their own.
 SCRIPT = re.compile(
@@ -56,18 +58,22 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         check_token(request, state)
         if request.method not in SAFE:
             check_content(request, state)
-        if request.headers.get("Upgrade") or request.get("streams"):
+        if request.headers.get("Upgrade"):
             return await handler(request)
         async with asyncio.timeout(HANDLER_SECONDS):
             return await handler(request)
     except NodegraphError as error:
-        return answer_to(error) if not isinstance(error, Refused) or error.status != 304 else web.Response(status=304)
+        return answer_to(error)
     except web.HTTPException as error:
         return answer_to_http(error)
     except TimeoutError:
         return answer_to(Refused(503, "timeout", "the answer took too long", retry_after=5))
     except (ConnectionError, asyncio.CancelledError):
         raise
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            return answer_to_surprise(error)
+        return answer_to(StorageFailed("there is no space left on the disk", full=True))
     except Exception as error:
         return answer_to_surprise(error)
 
@@ -125,7 +131,7 @@ def allowed_origin(origin: str, settings: Settings) -> bool:
 
 def check_token(request: web.Request, state: State) -> None:
     """Refuse who does not know the token, if there is one: as a bearer, or by the cookie that it was changed into."""
-    if state.token is None or request.path in OPEN:
+    if state.token is None or request.path in OPEN or request.match_info.route.name in FRONT_END:
         return
     if not knows_token(request, state):
         raise Refused(401, "unauthorized", "a token is needed", hint="Authorization: Bearer TOKEN")

@@ -8,10 +8,11 @@ import struct
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from json import dumps
+from socket import SO_SNDBUF, SOL_SOCKET
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
-from ..service.hub import Batch, Listener, TooSlow, batches
+from ..service.hub import Batch, Listener, Over, TooSlow, batches
 from .answers import STATE, Refused
 from .routes import COUNT, TEXT, read_query
 from .state import State
@@ -21,6 +22,7 @@ PING = 20.0
 LARGEST_MESSAGE = 64 << 10
 SEND_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
+SEND_BUFFER = 256 << 10  # bytes
 PAGE = 500
 QUERY = {"after": COUNT, "job": TEXT, "client": TEXT}
 
@@ -41,6 +43,9 @@ async def open_socket(request: web.Request, state: State) -> web.WebSocketRespon
     if not socket.can_prepare(request):
         raise Refused(400, "bad_request", "expected a WebSocket")
     await socket.prepare(request)
+    if request.transport is not None:
+        # Or the kernel keeps several megabytes of its own for a client that does not read.
+        request.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, SEND_BUFFER)
     state.sockets.add((socket, peer))
     return socket
 
@@ -100,6 +105,8 @@ async def _let_go(request: web.Request, socket: web.WebSocketResponse, failure: 
     code, reason = WSCloseCode.INTERNAL_ERROR, b"events cannot be told"
     if isinstance(failure, TooSlow):
         code, reason = WSCloseCode.TRY_AGAIN_LATER, b"too slow: ask again from the last number"
+    elif isinstance(failure, Over):
+        code, reason = WSCloseCode.GOING_AWAY, b"the server is going down"
     elif not isinstance(failure, TimeoutError | ConnectionError):
         log.error("a listener ended", exc_info=failure)
     if not isinstance(failure, TimeoutError):

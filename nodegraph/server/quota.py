@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sized
 from typing import Any, cast
 
 from ..comfyui import api_nodes, in_original
 from ..errors import InvalidGraph, Problem
 from ..graph import Graph, Node
-from ..parser import pointer
+from ..parser import Object, pointer
 from .settings import Bounds
 
 BATCHES = ("batch_size", "amount", "length")
@@ -16,11 +17,13 @@ BATCHES = ("batch_size", "amount", "length")
 
 def check_count(document: object, bounds: Bounds) -> None:
     """InvalidGraph for a document of too many nodes, before it is looked at any closer."""
-    nodes = api_nodes(document)
-    if nodes is None and isinstance(document, dict):
-        nodes = cast("dict[str, Any]", document).get("nodes")
-    if isinstance(nodes, dict) and len(nodes) > bounds.nodes:
-        raise InvalidGraph(in_original([_too_many(len(nodes), bounds.nodes, "nodes")], document))
+    nodes: Any = api_nodes(document)
+    if nodes is None:
+        top = document
+        nodes = cast("Object", top).get("nodes") if isinstance(top, dict) else None
+    count = len(cast("Sized", nodes)) if isinstance(nodes, dict | list) else 0
+    if count > bounds.nodes:
+        raise InvalidGraph(in_original([_too_many(count, bounds.nodes, "nodes")], document))
 
 
 def check_size(graph: Graph, document: object, bounds: Bounds) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -10,6 +11,7 @@ from importlib.metadata import version
 from typing import Any
 
 from aiohttp import web
+from jsonschema import Draft202012Validator
 
 from ..parser import pointer
 from .answers import STATE, Refused, read_object
@@ -17,10 +19,13 @@ from .state import State
 
 Schema = Mapping[str, Any]
 PREFIX = "/api/v1"
+VERSION = version("nodegraph")
+NAMED = re.compile(r"\{(\w+)(?::[^{}]*)?\}")  # aiohttp's `{name:.+}` is `{name}` in OpenAPI
 TEXT: Schema = {"type": "string"}
 COUNT: Schema = {"type": "integer", "minimum": 0, "maximum": 2**53}
 FLAG: Schema = {"type": "boolean"}
 ANYTHING: Schema = {}
+BINARY: Schema = {"type": "string", "format": "binary"}
 FAULT: Schema = {
     "type": "object",
     "required": ["type", "message", "pointer"],
@@ -52,7 +57,7 @@ Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 class Route:
     """One route of the native API. `body` is the JSON Schema of its body, `gives` of its answer.
 
-    `raw` names the media type of a body, `file` that of an answer, that is not JSON.
+    `raw` names the media types of a body, `files` those of an answer, that are not JSON.
     """
 
     method: str
@@ -63,13 +68,13 @@ class Route:
     body: Schema | None = None
     gives: Schema = field(default_factory=dict[str, Any])
     refuses: tuple[int, ...] = ()
-    raw: str | None = None
-    file: str | None = None
+    raw: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     most: int | None = None
 
     @property
     def names(self) -> list[str]:
-        return [part.strip("{}").partition(":")[0] for part in self.path.split("/") if part.startswith("{")]
+        return NAMED.findall(self.path)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         state = request.app[STATE]
@@ -108,8 +113,6 @@ def _read_parameter(name: str, text: str, schema: Schema) -> Any:
 
 @cache
 def _validator(text: str) -> Any:
-    from jsonschema import Draft202012Validator  # here: the first request that has a body pays for it, not the start
-
     return Draft202012Validator(json.loads(text))
 
 
@@ -132,13 +135,13 @@ def openapi(routes: Iterable[Route]) -> dict[str, Any]:
     """The OpenAPI 3.1 document of the native API."""
     paths: dict[str, dict[str, Any]] = {}
     for route in routes:
-        path = "/".join(_plain(part) for part in route.path.split("/"))
+        path = NAMED.sub(r"{\1}", route.path)
         paths.setdefault(f"{PREFIX}{path}", {})[route.method.lower()] = _operation(route)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "nodegraph",
-            "version": version("nodegraph"),
+            "version": VERSION,
             "license": {"name": "MIT", "identifier": "MIT"},
         },
         "paths": paths,
@@ -149,28 +152,26 @@ def openapi(routes: Iterable[Route]) -> dict[str, Any]:
     }
 
 
-def _plain(part: str) -> str:
-    """`{name:.+}` is `{name}` in OpenAPI."""
-    return f"{{{part[1:-1].partition(':')[0]}}}" if part.startswith("{") else part
-
-
 def _operation(route: Route) -> dict[str, Any]:
     parameters: list[dict[str, Any]] = [
         {"name": name, "in": "path", "required": True, "schema": {"type": "string", "minLength": 1}}
         for name in route.names
     ]
     parameters += [{"name": name, "in": "query", "schema": dict(schema)} for name, schema in route.query.items()]
-    content: dict[str, Any] = {route.file or "application/json": {"schema": dict(route.gives)}}
+    content: dict[str, Any] = {kind: {"schema": dict(route.gives)} for kind in route.files or ("application/json",)}
     answers: dict[str, Any] = {"200": {"description": "Done.", "content": content}}
     for status in sorted({400, 401, 403, 415, 421, 503, *route.refuses}):
         answers[str(status)] = {
             "description": "Refused.",
             "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Fault"}}},
         }
-    operation: dict[str, Any] = {"summary": route.summary, "parameters": parameters, "responses": answers}
+    identifier = f"{route.handler.__module__.rpartition('.')[2]}_{route.handler.__name__}"
+    operation: dict[str, Any] = {"operationId": identifier, "summary": route.summary, "parameters": parameters}
+    operation["responses"] = answers
     if route.body is not None or route.raw:
-        kind, schema = (
-            (route.raw, {"type": "string", "format": "binary"}) if route.raw else ("application/json", route.body)
-        )
-        operation["requestBody"] = {"required": True, "content": {kind: {"schema": schema}}}
+        kinds: dict[str, Any] = {kind: {"schema": BINARY} for kind in route.raw}
+        operation["requestBody"] = {
+            "required": True,
+            "content": kinds or {"application/json": {"schema": route.body}},
+        }
     return operation

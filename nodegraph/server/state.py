@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 import json
 import logging
-import os
 import secrets
 import shutil
 import time
@@ -21,7 +20,7 @@ from typing import Any
 
 from ..catalogue import Catalogue
 from ..errors import NodegraphError, StorageFailed
-from ..files import Folders, list_files
+from ..files import Folders, list_files, write_whole
 from ..graph import Graph
 from ..packs import source_fingerprint
 from ..service.attempts import Attempts
@@ -60,6 +59,13 @@ class Known:
         return json.dumps(self.catalogue.to_json(), ensure_ascii=False, separators=(",", ":"))
 
 
+def _news(event: Mapping[str, Any]) -> str:
+    """A change of a job's state, as the log tells it."""
+    reason: dict[str, Any] = event.get("reason") or {}
+    state = "cancelling" if event.get("cancelling") else str(event["state"])
+    return f"{state}: {reason['message']}"[:LONGEST_LOGGED] if reason else state
+
+
 @dataclass
 class State:
     """Everything that lives as long as the server does."""
@@ -81,6 +87,7 @@ class State:
             folder.mkdir(parents=True, exist_ok=True)
         self.library = Library(settings.data / "workflows")
         self.staging = Staging({"output": settings.output_folder.resolve(), "temp": self.folders["temp"][0].resolve()})
+        self._workers = [settings.worker(device) for device in settings.device]
         self._recall()
 
     async def open(self) -> None:
@@ -91,8 +98,7 @@ class State:
         )
         self.jobs, self.attempts = Jobs(self.store), Attempts(self.store)
         self.uploads, self.shelf = Uploads(self.store), Shelf(self.store)
-        workers = [self.settings.worker(device) for device in self.settings.device]
-        self.supervisor = Supervisor(self.attempts, workers, self.staging, self.learn, self.settings.patience)
+        self.supervisor = Supervisor(self.attempts, self._workers, self.staging, self.learn, self.settings.patience)
         recovered = await self.attempts.recover()
         if recovered:
             log.info("%d jobs were running when the server died", len(recovered))
@@ -125,9 +131,7 @@ class State:
         for entry in entries:
             if entry.event["event"] == "job":
                 self.count(f"jobs_{entry.event['state']}")
-                reason = entry.event.get("reason") or {}
-                why = f": {reason['message']}" if reason else ""
-                log.info("job %s %s%s", entry.job, entry.event["state"], why[:LONGEST_LOGGED])
+                log.info("job %s %s", entry.job, _news(entry.event))
         self.hub.publish(entries)
         self.supervisor.hear(entries)
 
@@ -162,10 +166,8 @@ class State:
         self._loop.run_in_executor(None, self._keep, kept)
 
     def _keep(self, text: str) -> None:
-        partial = self._kept.with_suffix(f".{os.getpid()}.partial")
         try:
-            partial.write_text(text, "utf-8")
-            partial.replace(self._kept)
+            write_whole(self._kept, text.encode())
         except OSError as error:
             log.warning("the catalogue cannot be kept: %s", error.strerror)
 

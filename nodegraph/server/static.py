@@ -26,7 +26,7 @@ def add_front_end(app: web.Application, root: Path | None) -> None:
         mimetypes.add_type(kind, ending)
     app.router.add_get("/api/{rest:.*}", unknown)  # or the files would answer, and not in JSON
     if root is None:
-        app.router.add_get("/", hello)
+        app.router.add_get("/", hello, name="front_end")
         return
     folders = {FOLDER: (root,)}
 
@@ -40,8 +40,8 @@ def add_front_end(app: web.Application, root: Path | None) -> None:
             raise web.HTTPNotFound from error
         return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 
-    app.router.add_get("/", file)
-    app.router.add_get("/{name:.+}", file)
+    app.router.add_get("/", file, name="front_end")
+    app.router.add_get("/{name:.+}", file, name="front_end_file")
 
 
 async def unknown(request: web.Request) -> web.StreamResponse:

@@ -19,6 +19,10 @@ class TooSlow(Exception):
     """The listener did not take its events in time; the numbers of those it has tell where it can go on."""
 
 
+class Over(Exception):
+    """Everything has been told: the server goes down."""
+
+
 @dataclass(frozen=True)
 class Batch:
     """Events of one job that belong together, in order: a commit's, or one that is only worth telling while new."""
@@ -34,10 +38,10 @@ class Batch:
         return self.entries[0].client
 
     @property
-    def fleeting(self) -> str | None:
-        """What kind of news this is if a newer one of its kind takes its place; None if it must not be lost."""
+    def fleeting(self) -> tuple[str, str] | None:
+        """The kind of news and its node, if newer ones take its place; None if it must not be lost."""
         first = self.entries[0]
-        return None if first.number is not None else str(first.event["event"])
+        return None if first.number is not None else (str(first.event["event"]), str(first.event.get("node")))
 
     @cached_property
     def text(self) -> str:
@@ -58,8 +62,8 @@ class Batch:
 class Listener:
     """The batches that wait for one client: never more than so many messages and bytes.
 
-    Progress and previews are replaced by newer ones of the same job. When what must not be lost finds no more room,
-    everything is dropped and `next` raises TooSlow.
+    Progress and previews are replaced by newer ones of the same node, and make room for what must not be lost. When
+    that finds no more room, everything is dropped and `next` raises TooSlow.
     """
 
     wants: Callable[[Batch], bool]
@@ -68,34 +72,48 @@ class Listener:
     _waiting: dict[object, Batch] = field(default_factory=dict[object, Batch])
     _bytes: int = 0
     _slow: bool = False
+    _over: bool = False
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     def offer(self, batch: Batch) -> None:
         if self._slow or not self.wants(batch):
             return
         key: object = id(batch) if batch.fleeting is None else (batch.job, batch.fleeting)
-        older = self._waiting.pop(key, None)
-        self._bytes -= older.size if older else 0
-        if len(self._waiting) >= self.most or self._bytes + batch.size > self.most_bytes:
+        self._drop([key] if key in self._waiting else [])
+        if batch.fleeting is None and not self._has_room(batch):
+            self._drop([each for each, waiting in self._waiting.items() if waiting.fleeting])
+        if not self._has_room(batch):
             if batch.fleeting is None:
-                self._slow, self._bytes = True, 0
-                self._waiting.clear()
+                self._slow = True
+                self._drop(list(self._waiting))
                 self._news.set()
             return
         self._waiting[key] = batch
         self._bytes += batch.size
         self._news.set()
 
+    def _has_room(self, batch: Batch) -> bool:
+        return len(self._waiting) < self.most and self._bytes + batch.size <= self.most_bytes
+
+    def _drop(self, keys: Iterable[object]) -> None:
+        for key in keys:
+            self._bytes -= self._waiting.pop(key).size
+
     async def next(self) -> Batch:
-        """The oldest batch that waits, as soon as there is one; TooSlow once some had to be dropped."""
+        """The oldest batch that waits, as soon as there is one; TooSlow if some had to be dropped, Over at the end."""
         while not self._waiting:
-            if self._slow:
-                raise TooSlow
+            if self._slow or self._over:
+                raise TooSlow if self._slow else Over
             self._news.clear()
             await self._news.wait()
         batch = self._waiting.pop(next(iter(self._waiting)))
         self._bytes -= batch.size
         return batch
+
+    def end(self) -> None:
+        """Nothing more will come than what waits."""
+        self._over = True
+        self._news.set()
 
     @property
     def waiting_bytes(self) -> int:
@@ -107,13 +125,22 @@ class Hub:
 
     def __init__(self) -> None:
         self.listeners: set[Listener] = set()
+        self._over = False
 
     def listen(self, listener: Listener) -> Listener:
         self.listeners.add(listener)
+        if self._over:
+            listener.end()
         return listener
 
     def leave(self, listener: Listener) -> None:
         self.listeners.discard(listener)
+
+    def end(self) -> None:
+        """Nothing more will be published."""
+        self._over = True
+        for listener in self.listeners:
+            listener.end()
 
     def publish(self, entries: Iterable[Entry]) -> None:
         """Tell what has been committed, and what was told with it, in order."""

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
 import re
-import secrets
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, MissingFile, Rejected, StorageFailed, shown
-from ..files import find_file, list_files, save_path
+from ..files import find_file, list_files, save_path, write_whole
 
 FOLDER = "workflows"
 HISTORY = ".history"
@@ -44,9 +43,13 @@ class Library:
         root.mkdir(parents=True, exist_ok=True)
 
     def list(self) -> list[Saved]:
-        return [
-            self._saved(self.root / name, name) for name in list_files(FOLDER, self.folders) if name[-5:] == ".json"
-        ]
+        """The workflows that can be read: not what a link outside leads to, nor what is gone meanwhile."""
+        found: list[Saved] = []
+        for name in list_files(FOLDER, self.folders):
+            if name.endswith(".json"):
+                with suppress(Rejected, OSError):
+                    found.append(self._saved(find_file(name, FOLDER, self.folders), name))
+        return found
 
     def read(self, name: str) -> tuple[Saved, bytes]:
         """A workflow and its text; MissingFile."""
@@ -68,18 +71,9 @@ class Library:
         current = _version(path.read_bytes()) if path.is_file() else ""
         if expected is not None and expected != current:
             raise Conflict(f"the workflow {shown(name)} has been changed meanwhile")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-        try:
-            with partial.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            if current and current != _version(content):
-                self._keep(path)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        if current and current != _version(content):
+            self._keep(path)
+        write_whole(path, content)
         return self._saved(path, _file_name(name))
 
     def delete(self, name: str) -> None:
@@ -114,7 +108,10 @@ class Library:
         return self.root / HISTORY / path.relative_to(self.root.resolve())
 
     def _place(self, name: str) -> Path:
-        return save_path(_file_name(name), FOLDER, self.folders)
+        path = save_path(_file_name(name), FOLDER, self.folders)
+        if path.is_symlink():  # or what it leads to would be kept among the versions
+            raise Rejected("a name of a workflow", f"{shown(name)}, which is a link", "outside_folder")
+        return path
 
     def _found(self, name: str) -> Path:
         try:

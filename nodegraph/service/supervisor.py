@@ -65,7 +65,7 @@ class Lane:
 
 
 class Supervisor:
-    """Runs the queue's jobs on some devices until `drain`; `known` is called with the catalogue of a new worker."""
+    """Runs the queue's jobs on some devices until `drain`; `known` is told a new worker's catalogue, in a thread."""
 
     def __init__(
         self,
@@ -129,7 +129,8 @@ class Supervisor:
             lane.state, lane.starts = "starting", lane.starts + 1
             try:
                 lane.worker = await WorkerHandle.start(self._settings[lane.device])
-                self.known(await lane.worker.ready(self.patience.start, self._draining))
+                catalogue = await lane.worker.ready(self.patience.start, self._draining)
+                await asyncio.to_thread(self.known, catalogue)
                 delay = 0.25
                 await self._work(lane, lane.worker)
             except (WorkerDied, OSError) as death:  # OSError: no process or pipe could be had

@@ -201,10 +201,8 @@ class Worker:
         if len(files.known_contents) == self._kept:
             return
         latest = list(files.known_contents.items())[-MOST_HASHES:]
-        partial = self.hashes.with_suffix(".partial")
         with contextlib.suppress(OSError):  # a full disk costs time, and not the worker
-            partial.write_text(json.dumps([[*key, digest] for key, digest in latest]))
-            partial.replace(self.hashes)
+            files.write_whole(self.hashes, json.dumps([[*key, digest] for key, digest in latest]).encode())
             self._kept = len(files.known_contents)
 
     def recall_hashes(self) -> None:

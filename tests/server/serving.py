@@ -45,6 +45,7 @@ class Server:
     settings: str = ""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     port: int = 0
+    module: str = "nodegraph"
 
     def start(self, *, until_ready: bool = True) -> Server:
         self.data.mkdir(parents=True, exist_ok=True)
@@ -54,7 +55,7 @@ class Server:
         with self.log_path.open("ab") as log:
             where = ("--port", str(self.port), "--data", str(self.data), "--config", str(config))
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "nodegraph", "serve", *where, *self.words],
+                [sys.executable, "-m", self.module, "serve", *where, *self.words],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=ROOT,

@@ -1,6 +1,7 @@
 """The native API beside jobs: the nodes, checking, workflows on disk, assets, devices, figures."""
 
 import io
+import json
 
 from PIL import Image
 
@@ -89,8 +90,6 @@ def test_the_caches_of_the_workers_can_be_emptied(shared: Server) -> None:
 
 
 def test_every_line_of_the_log_is_an_event_in_json() -> None:
-    import json
-
     with serving(None, "--log", "json") as server:
         server.run(NUMBER)
         lines = [json.loads(line) for line in server.log.splitlines()]

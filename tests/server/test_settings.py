@@ -6,7 +6,7 @@ import pytest
 
 from nodegraph.errors import MissingFile, UsageError
 from nodegraph.server.settings import Settings, load_settings
-from tests.server.serving import serving
+from tests.server.serving import NUMBER, serving
 
 
 def written(folder: Path, text: str) -> Path:
@@ -69,8 +69,6 @@ def test_models_are_found_in_a_folder_that_is_laid_out_as_comfyui_does(tmp_path:
 
 
 def test_pictures_go_to_the_folder_that_output_names(tmp_path: Path) -> None:
-    from tests.server.serving import NUMBER
-
     with serving(tmp_path / "data", "--output", str(tmp_path / "pictures")) as server:
         server.run(NUMBER)
     assert [path.name for path in (tmp_path / "pictures").glob("*.png")] == ["toy_00001_.png"]

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 import pytest
 
-from nodegraph.service.hub import MOST_BYTES, MOST_WAITING, Batch, Hub, Listener, TooSlow, batches
+from nodegraph.service.hub import MOST_BYTES, MOST_WAITING, Batch, Hub, Listener, Over, TooSlow, batches
 from nodegraph.service.records import Entry
 
 T = TypeVar("T")
@@ -182,6 +182,28 @@ def test_who_waits_is_woken_by_the_next_event() -> None:
         return numbers([await waiting])
 
     assert on_a_loop(story) == [7]
+
+
+def test_what_waits_at_the_end_is_still_told() -> None:
+    async def story(hub: Hub) -> list[int | None]:
+        listener = hub.listen(Listener(everything))
+        hub.publish([stated(1)])
+        hub.end()
+        heard = numbers([await listener.next()])
+        with pytest.raises(Over):
+            await listener.next()
+        return heard
+
+    assert on_a_loop(story) == [1]
+
+
+def test_who_comes_after_the_end_is_told_so() -> None:
+    async def story(hub: Hub) -> None:
+        hub.end()
+        with pytest.raises(Over):
+            await hub.listen(Listener(everything)).next()
+
+    on_a_loop(story)
 
 
 def test_room_comes_back_when_something_is_taken() -> None:

@@ -9,11 +9,13 @@ from aiohttp import web
 
 from ...picture import BadPicture, workflow_in
 from ..answers import Refused, as_json
-from ..files import file_answer, input_path, keep_upload, output_path, read_upload, small_picture
+from ..files import SHOWN, file_answer, input_path, keep_upload, output_path, read_upload, small_picture
+from ..guard import PICTURES
 from ..routes import ANYTHING, TEXT, Call, Route
 
 OBJECT = {"type": "object"}
 LARGEST_THUMBNAIL = 1024
+SERVED = ("application/octet-stream", *sorted(SHOWN))
 
 
 async def found(call: Call) -> tuple[dict[str, Any], Path, str]:
@@ -65,10 +67,10 @@ SIZE = {"type": "integer", "minimum": 16, "maximum": LARGEST_THUMBNAIL}
 ASSET = {"type": "object", "required": ["id", "name", "media_type"], "properties": {"id": TEXT, "name": TEXT}}
 ROUTES = (
     Route("POST", "/assets", upload, "Send a picture: PNG, JPEG or WebP.", query={"name": TEXT}, gives=ASSET,
-          raw="application/octet-stream", refuses=(409, 413, 422, 507)),
-    Route("GET", "/assets/{id}", view, "The file.", gives=ANYTHING, file="application/octet-stream", refuses=(404,)),
+          raw=PICTURES, refuses=(409, 413, 422, 507)),
+    Route("GET", "/assets/{id}", view, "The file.", gives=ANYTHING, files=SERVED, refuses=(404,)),
     Route("GET", "/assets/{id}/thumbnail", small, "A small JPEG of a picture.", query={"size": SIZE},
-          file="image/jpeg", refuses=(404,)),
+          files=("image/jpeg",), refuses=(404,)),
     Route("GET", "/assets/{id}/metadata", metadata, "What is known of it, and its workflow.", gives=ASSET,
           refuses=(404,)),
 )  # fmt: skip

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+from typing import Any
 
 from aiohttp import web
 
-from ..answers import as_json
+from ...document import read_document
+from ...errors import MalformedDocument
+from ..answers import Refused, as_json
 from ..routes import COUNT, TEXT, Call, Route
 
 OBJECT = {"type": "object"}
@@ -32,7 +35,7 @@ async def list_workflows(call: Call) -> web.StreamResponse:
 
 async def read(call: Call) -> web.StreamResponse:
     saved, content = await asyncio.to_thread(call.state.library.read, call.path["name"])
-    return as_json({**saved.to_json(), "workflow": json.loads(content)})
+    return as_json({**saved.to_json(), "workflow": await asyncio.to_thread(_document, content)})
 
 
 async def save(call: Call) -> web.StreamResponse:
@@ -54,7 +57,15 @@ async def versions(call: Call) -> web.StreamResponse:
 
 async def read_version(call: Call) -> web.StreamResponse:
     content = await asyncio.to_thread(call.state.library.read_version, call.path["name"], call.path["number"])
-    return as_json({"workflow": json.loads(content)})
+    return as_json({"workflow": await asyncio.to_thread(_document, content)})
+
+
+def _document(content: bytes) -> Any:
+    """What a file says, which somebody may have written by hand."""
+    try:
+        return read_document(content)
+    except MalformedDocument as error:
+        raise Refused(422, error.kind, str(error)) from error
 
 
 ROUTES = (

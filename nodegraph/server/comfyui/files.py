@@ -61,12 +61,10 @@ async def upload_mask(request: web.Request) -> web.StreamResponse:
     content, name, fields = await _form(request)
     state = request.app[STATE]
     try:
-        original: object = read_document(fields.get("original_ref", "{}"))
-    except InvalidGraph:
-        original = None
-    if not isinstance(original, dict):
-        raise Refused(400, "bad_request", "original_ref must be a JSON object")
-    query = {key: str(value) for key, value in mapping(original).items()}
+        original = mapping(read_document(fields.get("original_ref", "")))
+    except InvalidGraph as error:
+        raise Refused(400, "bad_request", "original_ref must be a JSON object") from error
+    query = {key: str(value) for key, value in original.items()}
     path, _, _ = await _found(state, query)
     under = await asyncio.to_thread(path.read_bytes)
     try:

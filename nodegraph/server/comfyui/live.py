@@ -6,7 +6,6 @@ import json
 import struct
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
@@ -225,9 +224,7 @@ async def websocket(request: web.Request) -> web.StreamResponse:
     socket = await open_socket(request, state)
     client = Client(state, socket, sid)
     listener = state.hub.listen(Listener(client.wants))
-    with suppress(ConnectionError):  # if it has gone, the loop below ends at once
-        await client.greet()
-    return await serve_listener(request, state, socket, listener, client.send, client.receive)
+    return await serve_listener(request, state, socket, listener, client.send, client.receive, client.greet)
 
 
 ROUTES = (("GET", "/ws", websocket),)

@@ -158,8 +158,9 @@ def _reached(starts: Iterable[str], following: Callable[[str], Iterable[str]]) -
 
 def _sources(node: object) -> list[str]:
     """The nodes that one gets its inputs from, as far as it can be read."""
-    lists = [given for given in mapping(mapping(node).get("inputs")).values() if isinstance(given, list)]
-    return [each[0] for each in cast("list[list[Any]]", lists) if each and isinstance(each[0], str)]
+    given = mapping(mapping(node).get("inputs")).values()
+    firsts = [cast("list[Any]", each)[:1] for each in given if isinstance(each, list)]
+    return [source for first in firsts for source in first if isinstance(source, str)]
 
 
 def _types(document: dict[str, Any]) -> dict[str, str]:
