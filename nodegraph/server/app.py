@@ -80,7 +80,6 @@ def bound_sockets(settings: Settings) -> tuple[list[socket.socket], Settings]:
 
 def serve(settings: Settings, started: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT; `started` is told the address once requests are answered."""
-    # The first request that has a body would import it, while all others wait.
     # Everything that the server writes is its user's alone.
     os.umask(0o077)
     listening, settings = bound_sockets(settings)

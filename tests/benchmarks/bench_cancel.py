@@ -136,6 +136,8 @@ def loading(server: Server, count: int) -> Iterator[Figure]:
 
     async def story() -> None:
         for _ in range(count):
+            # One that was loaded before it could be cancelled is cached, and would not be loaded again.
+            await asyncio.to_thread(server.post, "/api/v1/devices/free")
             await cancelled(server, document, random.uniform(0.05, 4.0), stopped, targets=["loader"])
         await next_job(server, picture(seed=98), stopped)
 
