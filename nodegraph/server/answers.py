@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import islice
-from typing import Any, cast
+from typing import Any
 
 from aiohttp import web
 
@@ -151,11 +151,6 @@ async def read_object(request: web.Request, most: int = 1 << 16) -> dict[str, An
     if not isinstance(data, dict):
         raise Refused(400, "bad_request", "expected a JSON object")
     return data  # pyright: ignore[reportUnknownVariableType] -- JSON is untyped
-
-
-def mapping(value: object) -> dict[str, Any]:
-    """A JSON object, or an empty one in the place of anything else."""
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 def beneath(error: InvalidGraph, pointer: str) -> InvalidGraph:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from ..comfyui import api_nodes
 from ..errors import NodegraphError, Rejected, TooLarge
 
 State = Literal["queued", "running", "done", "failed", "cancelled", "crashed"]
@@ -120,10 +121,34 @@ class Job:
 
 @dataclass(frozen=True)
 class Submitted:
-    """What a job was submitted with: the document, and what came with it (targets, the canvas's own file, …)."""
+    """What a job was submitted with: the document, and what came with it.
+
+    `extra` may have the "targets" to run, and the "extra_data" of a client of ComfyUI's.
+    """
 
     document: Any
     extra: Any = None
+
+    @property
+    def targets(self) -> list[str] | None:
+        """The nodes to run; None for all outputs."""
+        return mapping(self.extra).get("targets")
+
+    @property
+    def extra_data(self) -> dict[str, Any]:
+        return mapping(mapping(self.extra).get("extra_data"))
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """What a picture carries beside our own workflow, by keyword: what ComfyUI's clients look for in it."""
+        notes = mapping(self.extra_data.get("extra_pnginfo"))
+        texts = {name: json.dumps(note) for name, note in notes.items() if name.isidentifier() and name != "nodegraph"}
+        return texts | ({"prompt": json.dumps(self.document)} if api_nodes(self.document) else {})
+
+
+def mapping(value: object) -> dict[str, Any]:
+    """A JSON object, or an empty one in the place of anything else."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
 @dataclass(frozen=True)

@@ -204,15 +204,14 @@ class Supervisor:
 
     async def _follow(self, worker: WorkerHandle, claim: Claim) -> Job:
         """Send a job to the worker, and record what it says until it has ended."""
-        extra: dict[str, Any] = claim.submitted.extra or {}
         worker.send(
             {
                 "do": "run",
                 "attempt": claim.attempt.number,
                 "job": claim.attempt.job,
                 "document": claim.submitted.document,
-                "targets": extra.get("targets"),
-                "texts": extra.get("texts") or {},
+                "targets": claim.submitted.targets,
+                "texts": claim.submitted.texts,
             }
         )
         while True:

@@ -10,8 +10,8 @@ from aiohttp.http import HttpProcessingError
 
 from ...document import read_document
 from ...errors import InvalidGraph, MissingFile, NodegraphError
-from ...service.records import Asset
-from ..answers import STATE, Refused, as_json, mapping
+from ...service.records import Asset, mapping
+from ..answers import STATE, Refused, as_json
 from ..files import file_answer, input_path, keep_upload, output_path, small_picture
 from ..pictures import BadPicture, masked
 from ..state import State

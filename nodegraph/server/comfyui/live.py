@@ -16,8 +16,8 @@ from ...document import read_document
 from ...errors import InvalidGraph
 from ...service.hub import Batch, Listener
 from ...service.jobs import CLIENT
-from ...service.records import Asset, Entry
-from ..answers import STATE, Refused, mapping
+from ...service.records import Asset, Entry, mapping
+from ..answers import STATE, Refused
 from ..live import open_socket, serve_listener
 from ..state import State
 from .history import output_of

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, cast
@@ -12,8 +11,8 @@ from aiohttp import web
 from ...comfyui import api_nodes
 from ...errors import Conflict, InvalidGraph, NodegraphError, Problem
 from ...service.jobs import CLIENT, IDENTIFIER
-from ...service.records import Job, Submitted
-from ..answers import MOST_TOLD, STATE, Refused, as_json, beneath, fault, mapping, read_object, status_of
+from ...service.records import Job, Submitted, mapping
+from ..answers import MOST_TOLD, STATE, Refused, as_json, beneath, fault, read_object, status_of
 from ..api.jobs import accept
 from ..state import State
 
@@ -44,7 +43,7 @@ async def post_prompt(request: web.Request) -> web.StreamResponse:
             job=_text(body, "prompt_id", IDENTIFIER.pattern) or None,
             client=_client(body),
             front=_front(body),
-            extra=_extra(body, document, targets),
+            extra={"extra_data": mapping(body.get("extra_data")), "targets": targets},
         )
     except NodegraphError as error:
         return _refusal(error, body)
@@ -86,15 +85,6 @@ def _wanted(body: dict[str, Any]) -> set[str] | None:
     if not isinstance(wanted, list) or not wanted:
         return None
     return {str(each) for each in cast("list[Any]", wanted)}
-
-
-def _extra(body: dict[str, Any], document: dict[str, Any], targets: list[str] | None) -> dict[str, Any]:
-    """What is kept with the job: for the queue's lists, for the saved pictures, and which outputs to run."""
-    extra = mapping(body.get("extra_data"))
-    notes = mapping(extra.get("extra_pnginfo"))
-    texts = {"prompt": json.dumps(document)} if api_nodes(document) else {}
-    texts |= {name: json.dumps(note) for name, note in notes.items() if name.isidentifier() and name != "nodegraph"}
-    return {"extra_data": extra, "texts": texts, "targets": targets}
 
 
 async def _checked(
@@ -225,15 +215,13 @@ async def get_prompt(request: web.Request) -> web.StreamResponse:
 
 def entry_of(job: Job, submitted: Submitted, outputs: list[str]) -> list[Any]:
     """A job as the queue and the history list it."""
-    extra = mapping(mapping(submitted.extra).get("extra_data"))
-    return [job.number, job.id, submitted.document, {**extra, "client_id": job.client}, outputs]
+    return [job.number, job.id, submitted.document, {**submitted.extra_data, "client_id": job.client}, outputs]
 
 
 def outputs_of(state: State, submitted: Submitted) -> list[str]:
     """The ids of the nodes whose outputs a job is run for."""
-    targets: list[str] | None = mapping(submitted.extra).get("targets")
-    if targets or state.known is None:
-        return targets or []
+    if submitted.targets or state.known is None:
+        return submitted.targets or []
     nodes = state.known.catalogue.nodes
     return [node_id for node_id, kind in _types(submitted.document).items() if _is_output(nodes.get(kind))]
 
