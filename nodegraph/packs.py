@@ -25,6 +25,14 @@ def load_packs(names: Iterable[str] | None = None) -> list[ModuleType]:
     return [_imported(installed.get(name, name), installed) for name in wanted]
 
 
+def check_packs(names: Iterable[str]) -> None:
+    """PackError for a pack that is not installed; nothing is imported."""
+    installed = {point.name: point.module for point in entry_points(group=GROUP)}
+    for name in names:
+        if importlib.util.find_spec(installed.get(name, name).partition(".")[0]) is None:
+            raise PackError(f"there is no pack or module {name!r}", hint=did_you_mean(name, installed))
+
+
 def with_submodules(module: ModuleType) -> Iterator[ModuleType]:
     """A module and the submodules that it lists in `__nodes__`: how a package says where its nodes are."""
     yield module

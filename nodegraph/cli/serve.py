@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from nodegraph.cli.workspace import Debug, Models, module_name
+from nodegraph.packs import check_packs
 
 Words = list[str] | None
 Host = Annotated[str | None, typer.Option("--host", help="Where to listen; beyond this machine it needs a token.")]
@@ -69,6 +70,7 @@ def serve(
         "path": tuple(each for each in sys.path if each not in known) or None,
     }  # fmt: skip
     settings = load_settings(config, given)
+    check_packs(settings.pack)
     start_log(settings.log)
     serve_app(settings, lambda address: typer.echo(f"serving at {address}"))
 

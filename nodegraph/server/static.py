@@ -20,8 +20,16 @@ TYPES = {
 }  # fmt: skip
 
 
-def add_front_end(app: web.Application, root: Path | None) -> None:
-    """Serve the files below a folder at `/`; without one, a short answer that tells what this is."""
+def canvas() -> Path | None:
+    """Where our own front end lies: within the package in a wheel, beside it in a checkout; None if nobody built it."""
+    package = Path(__file__).parents[1]
+    places = (package / "web", package.parent / "web" / "dist")
+    return next((place for place in places if (place / "index.html").is_file()), None)
+
+
+def add_front_end(app: web.Application, given: Path | None) -> None:
+    """Serve the files below a folder at `/`, by default the canvas; without any, a short answer tells what this is."""
+    root = given or canvas()
     for ending, kind in TYPES.items():
         mimetypes.add_type(kind, ending)
     app.router.add_get("/api/{rest:.*}", unknown)  # or the files would answer, and not in JSON

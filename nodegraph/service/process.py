@@ -18,8 +18,11 @@ KILLED_FIRST = "800"  # of 1000: when memory runs out the kernel shall take a wo
 def protect_worker() -> None:
     """Die with the server, leave no core dump, gain no rights, and be the first to go when memory runs out.
 
-    Linux only; elsewhere the end of standard input tells that the server is gone.
+    That is Linux only; elsewhere the end of standard input tells that the server is gone. Ctrl-C and systemd send their
+    signals to the worker too: what it does about them is the server's to say, which lets the running job finish.
     """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform != "linux":
         return
     import resource

@@ -1,10 +1,12 @@
 """SIGTERM: nothing more is taken, what runs may finish, who listens is told, and nothing is lost."""
 
 import asyncio
+import os
 import signal
 import time
 
 import aiohttp
+import pytest
 
 from tests.server.listening import Heard, listening
 from tests.server.serving import NUMBER, QUICK, Server, saving, serving, wait_for
@@ -34,6 +36,18 @@ def test_a_job_that_outlasts_the_grace_time_waits_again() -> None:
         server.start()
         job = server.job(name)
         assert (job["state"] in ("queued", "running"), job["crashes"], job["interruptions"]) == (True, 0, 0)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "systemd"])
+def test_a_signal_to_the_workers_too_lets_the_running_job_finish(server: Server, number: int) -> None:
+    name = server.submit(saving("Sleep", seconds=1.5))
+    server.running(name)
+    os.killpg(server.process.pid, number)
+    assert server.process.wait(20) == 0
+    server.reap()
+    server.start()
+    job = server.job(name)
+    assert (job["state"], job["attempts"]) == ("done", 1)
 
 
 def test_a_draining_server_says_so_and_takes_no_jobs(server: Server) -> None:

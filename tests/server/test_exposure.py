@@ -130,3 +130,9 @@ def test_another_name_of_the_server_is_not_one_of_every_port(tmp_path: Path) -> 
         own = (f"box.test:{server.port}", "box.test", "proxy.test:443")
         status = {host: ask(server, "GET /queue", (f"Host: {host}",)).status for host in (*own, "box.test:1", "x.test")}
         assert status == dict.fromkeys(own, 200) | {"box.test:1": 421, "x.test": 421}
+
+
+def test_a_pack_that_is_not_there_is_told_at_the_start(tmp_path: Path) -> None:
+    words = [sys.executable, "-m", "nodegraph", "serve", "--port", "0", "--data", str(tmp_path), "--pack", "difusion"]
+    done = subprocess.run(words, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert (done.returncode, "did you mean 'diffusion'?" in done.stderr) == (2, True)
