@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import struct
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
-from json import dumps
 from socket import SO_SNDBUF, SOL_SOCKET
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -141,8 +139,7 @@ async def events(request: web.Request) -> web.StreamResponse:
         nonlocal last
         first = batch.entries[0]
         if first.blob:
-            head = dumps({"job": batch.job, **first.event}, ensure_ascii=False).encode()
-            await socket.send_bytes(struct.pack(">I", len(head)) + head + first.blob)
+            await socket.send_bytes(batch.frame)
         elif first.number is None or first.number > last:
             await socket.send_str(batch.text)
             last = batch.entries[-1].number or last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import mimetypes
+import re
 from pathlib import Path
 
 from aiohttp import web
@@ -29,7 +30,10 @@ def canvas() -> Path | None:
 
 def add_front_end(app: web.Application, given: Path | None) -> None:
     """Serve the files below a folder at `/`, by default the canvas; without any, a short answer tells what this is."""
-    root = given or canvas()
+    root, names = given, ".+"
+    if root is None and (root := canvas()) is not None:
+        # Its few files are known, so that every other address stays what it is.
+        names = "|".join(re.escape(path.relative_to(root).as_posix()) for path in root.rglob("*") if path.is_file())
     for ending, kind in TYPES.items():
         mimetypes.add_type(kind, ending)
     app.router.add_get("/api/{rest:.*}", unknown)  # or the files would answer, and not in JSON
@@ -49,7 +53,7 @@ def add_front_end(app: web.Application, given: Path | None) -> None:
         return web.FileResponse(path, headers={"Cache-Control": "no-cache"})
 
     app.router.add_get("/", file, name="front_end")
-    app.router.add_get("/{name:.+}", file, name="front_end_file")
+    app.router.add_get(f"/{{name:{names}}}", file, name="front_end_file")
 
 
 async def unknown(request: web.Request) -> web.StreamResponse:

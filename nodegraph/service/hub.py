@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -51,6 +52,13 @@ class Batch:
             for entry in self.entries
         ]
         return dumps({"job": self.job, "events": events}, ensure_ascii=False, separators=(",", ":"))
+
+    @cached_property
+    def frame(self) -> bytes:
+        """A preview as one message: a big-endian u32 length, so many bytes of JSON, and the picture; made once."""
+        entry = self.entries[0]
+        head = dumps({"job": self.job, **entry.event}, ensure_ascii=False).encode()
+        return struct.pack(">I", len(head)) + head + entry.blob
 
     @cached_property
     def size(self) -> int:
