@@ -14,7 +14,7 @@ unexport PROMPT
 unexport OUT
 
 .DEFAULT_GOAL := help
-.PHONY: run test test-full test-browser soak lint data train bench clean help
+.PHONY: run test test-full test-browser test-web web soak lint data train bench clean help
 
 run: $(VENV)/.runtime  ## make a picture of PROMPT (and say where it is)
 	@$(BIN)/nodegraph run text_to_image --set "prompt.text=$$NODEGRAPH_PROMPT" --out "$$NODEGRAPH_OUT"
@@ -27,6 +27,13 @@ test-full: $(VENV)/.dev  ## run the tests with the slow ones: full-size networks
 
 test-browser: $(VENV)/.browser  ## run the tests in a real browser (needs chromium)
 	@$(BIN)/python -m pytest -m browser
+
+web: web/node_modules/.installed  ## build the canvas into web/dist (needs Node 20)
+	@cd web && npm run --silent build
+
+test-web: web  ## check and test the canvas, and that web/dist is what its sources make
+	@cd web && npm run --silent lint && npm run --silent typecheck && npm test --silent
+	@test -z "$$(git status --porcelain -- web/dist)" || { echo "web/dist is not what was committed" >&2; exit 1; }
 
 soak: $(VENV)/.dev  ## print the table of the server's figures: kills, faults, floods (about half an hour)
 	@$(BIN)/python -m tests.benchmarks.soak
@@ -48,8 +55,12 @@ train: $(VENV)/.dev data/.packs  ## train the embedded checkpoint again (about t
 bench: $(VENV)/.dev  ## print the table of figures
 	@$(BIN)/python -m tests.benchmarks
 
+web/node_modules/.installed: web/package-lock.json
+	@cd web && npm ci --silent --no-audit --no-fund
+	@touch $@
+
 clean:  ## remove the virtual environment and all caches
-	@rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) build dist web/node_modules .pytest_cache .ruff_cache .hypothesis
 	@find nodegraph nodes tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 help:  ## list what can be made

@@ -26,10 +26,11 @@ SECONDS = 60.0
 
 @dataclass
 class Page:
-    """A page of a browser; `requests` has the status and URL of each answer that it got."""
+    """A page of a browser; `requests` has the status and URL of each answer that it got, `said` its complaints."""
 
     socket: aiohttp.ClientWebSocketResponse
     requests: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
+    said: list[str] = field(default_factory=list[str])
     _asked: int = 0
 
     async def call(self, method: str, **parameters: Any) -> Any:
@@ -37,14 +38,25 @@ class Page:
         await self.socket.send_json({"id": self._asked, "method": method, "params": parameters})
         while True:
             message = json.loads((await asyncio.wait_for(self.socket.receive(), SECONDS)).data)
-            if message.get("method") == "Network.responseReceived":
-                response = message["params"]["response"]
-                self.requests.append((response["status"], response["url"]))
+            self._hear(message.get("method"), message.get("params", {}))
             if message.get("id") == self._asked:
                 return message.get("result", {})
 
+    def _hear(self, method: str | None, told: dict[str, Any]) -> None:
+        match method:
+            case "Network.responseReceived":
+                self.requests.append((told["response"]["status"], told["response"]["url"]))
+            case "Runtime.consoleAPICalled" if told["type"] in ("error", "warning"):
+                self.said.append(" ".join(str(each.get("value", each.get("description"))) for each in told["args"]))
+            case "Runtime.exceptionThrown":
+                self.said.append(str(told["exceptionDetails"].get("exception", {}).get("description", "exception")))
+            case "Log.entryAdded" if told["entry"]["source"] != "network":  # those are in `requests`
+                self.said.append(told["entry"]["text"])
+            case _:
+                pass
+
     async def open(self, url: str) -> None:
-        for part in ("Page", "Runtime", "Network"):
+        for part in ("Page", "Runtime", "Network", "Log"):
             await self.call(f"{part}.enable")
         await self.call("Page.navigate", url=url)
 
@@ -61,6 +73,38 @@ class Page:
             while not (value := await self.evaluate(script)) or str(value).startswith("error"):
                 await asyncio.sleep(0.2)
         return value
+
+    async def press(self, key: str, *, control: bool = False, shift: bool = False) -> None:
+        """A key, by its name ("Enter", "z", "/"), down and up."""
+        held = 2 * control + 8 * shift
+        code = {"Enter": 13, "Escape": 27, "ArrowDown": 40, "Delete": 46}.get(key, ord(key.upper()[0]))
+        text = {"Enter": "\r"}.get(key, key if len(key) == 1 else "") if not control else ""
+        keys: dict[str, Any] = {"key": key, "modifiers": held, "windowsVirtualKeyCode": code}
+        await self.call("Input.dispatchKeyEvent", type="keyDown" if text else "rawKeyDown", text=text, **keys)
+        await self.call("Input.dispatchKeyEvent", type="keyUp", **keys)
+
+    async def type(self, text: str) -> None:
+        """Text, letter by letter, where the focus is."""
+        for letter in text:
+            await self.call("Input.insertText", text=letter)
+
+    async def mouse(self, kind: str, x: float, y: float, clicks: int = 1) -> None:
+        held = 0 if kind == "mouseMoved" else 1
+        await self.call("Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=held, clickCount=clicks)
+
+    async def click(self, x: float, y: float, clicks: int = 1) -> None:
+        await self.mouse("mouseMoved", x, y)
+        for count in range(1, clicks + 1):
+            await self.mouse("mousePressed", x, y, count)
+            await self.mouse("mouseReleased", x, y, count)
+
+    async def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        await self.mouse("mouseMoved", *start)
+        await self.mouse("mousePressed", *start)
+        for part in (0.1, 0.5, 0.9, 1.0):
+            x, y = (a + (b - a) * part for a, b in zip(start, end, strict=True))
+            await self.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y, button="left", buttons=1)
+        await self.mouse("mouseReleased", *end)
 
     async def screenshot(self, path: Path) -> None:
         path.write_bytes(base64.b64decode((await self.call("Page.captureScreenshot", format="png"))["data"]))

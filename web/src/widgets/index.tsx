@@ -1,0 +1,52 @@
+import type { Input, Widget } from "../catalogue";
+import type { Json } from "../json";
+import { ChoiceWidget } from "./choice";
+import { ColorWidget } from "./color";
+import { FileWidget } from "./file";
+import { JsonWidget } from "./json";
+import { MultilineWidget } from "./multiline";
+import { NumberWidget } from "./number";
+import { SeedWidget } from "./seed";
+import { TextWidget } from "./text";
+import { ToggleWidget } from "./toggle";
+
+/** What every widget is given: `id` ties the label to it, `invalid` that the server or the range refuses the value. */
+export interface WidgetProps<W extends Widget = Widget> {
+  readonly id: string;
+  readonly label: string;
+  readonly widget: W;
+  readonly value: Json;
+  readonly invalid: boolean;
+  readonly onChange: (value: Json) => void;
+  readonly onSettle: () => void;
+}
+
+export type Kind<K extends Widget["kind"]> = Extract<Widget, { kind: K }>;
+
+export function WidgetFor({ input, ...rest }: Omit<WidgetProps, "widget" | "label"> & { readonly input: Input }) {
+  const { widget } = input;
+  const props = { ...rest, label: input.help ? `${input.name}: ${input.help}` : input.name };
+  switch (widget?.kind) {
+    case "range":
+      return <NumberWidget {...props} widget={widget} />;
+    case "seed":
+      return <SeedWidget {...props} widget={widget} />;
+    case "toggle":
+      return <ToggleWidget {...props} widget={widget} />;
+    case "text":
+    case "save_name":
+      return <TextWidget {...props} widget={widget} />;
+    case "multiline":
+      return <MultilineWidget {...props} widget={widget} />;
+    case "color":
+      return <ColorWidget {...props} widget={widget} />;
+    case "choice":
+      return <ChoiceWidget {...props} widget={widget} />;
+    case "file":
+      return <FileWidget {...props} widget={widget} />;
+    case "many":
+      return <JsonWidget {...props} widget={widget} />;
+    case undefined:
+      return null;
+  }
+}
