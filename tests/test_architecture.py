@@ -131,6 +131,12 @@ def test_weights_are_unpickled_in_one_place_at_most() -> None:
     assert len(loading) <= 1
 
 
+def test_one_file_of_the_canvas_touches_the_network() -> None:
+    sources = [path for path in (ROOT / "web" / "src").rglob("*.ts*") if path.is_file()]
+    users = {name_of(path) for path in sources if re.search(r"\b(fetch|WebSocket)\(", path.read_text("utf-8"))}
+    assert users == {"web/src/api.ts"}
+
+
 def shipped_texts() -> list[Path]:
     kinds = ("*.py", "*.md", "*.toml", "*.json", "*.txt", "Makefile")
     places = ("nodegraph", "nodes", "tests", "workflows")
