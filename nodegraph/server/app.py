@@ -86,12 +86,17 @@ def serve(settings: Settings, started: Callable[[str], None]) -> None:
     with ExitStack() as stack:
         for each in listening:
             stack.enter_context(each)
-        asyncio.run(_serve(State(settings), listening, started))
+        # Before the loop turns: this looks at files.
+        state = State(settings)
+        app = make_app(state)
+        asyncio.run(_serve(state, app, listening, started))
 
 
-async def _serve(state: State, listening: list[socket.socket], started: Callable[[str], None]) -> None:
+async def _serve(
+    state: State, app: web.Application, listening: list[socket.socket], started: Callable[[str], None]
+) -> None:
     await state.open()
-    runner = web.AppRunner(make_app(state), shutdown_timeout=5.0)
+    runner = web.AppRunner(app, shutdown_timeout=5.0)
     stopping = asyncio.Event()
     _on_signals(state, stopping)
     await runner.setup()
