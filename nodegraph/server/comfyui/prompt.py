@@ -201,7 +201,8 @@ def _refusal(error: NodegraphError, body: dict[str, Any]) -> web.Response:
         status = 400
     pointer = problems[0].pointer if problems else getattr(error, "pointer", "")
     message = str(problems[0]) if problems else str(error)
-    said: dict[str, Any] = {"type": kind, "message": message, "details": error.hint or "", "extra_info": {}}
+    said: dict[str, Any] = {"type": kind, "message": message, "pointer": pointer}
+    said |= {"details": error.hint or "", "extra_info": {}}
     types = _types(mapping(body.get("prompt")))
     answer: dict[str, Any] = {"error": said, "node_errors": node_errors(problems[:MOST_TOLD], types)}
     wait = getattr(error, "retry_after", None)
