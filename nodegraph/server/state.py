@@ -37,6 +37,7 @@ from .quota import check_count, check_size
 from .settings import Settings
 
 LONGEST_LOGGED = 300
+FIRST_WORKER = 25.0  # seconds that a request waits for the catalogue
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +93,7 @@ class State:
 
     async def open(self) -> None:
         """Open the queue and make it whole: what ran when the last process died waits again, its files taken back."""
-        self._loop = asyncio.get_running_loop()
+        self._loop, self._learnt = asyncio.get_running_loop(), asyncio.Event()
         self.store = await asyncio.to_thread(
             Store, self.settings.data / "jobs.sqlite", self.settings.limits, listener=self._listen
         )
@@ -162,6 +163,7 @@ class State:
     def learn(self, catalogue: Mapping[str, Any]) -> None:
         """Take the catalogue that a worker sent, and keep it for the next start."""
         self.known = Known(Catalogue.from_json(catalogue), self._fingerprint)
+        self._learnt.set()
         kept = json.dumps({"fingerprint": self._fingerprint, "catalogue": catalogue})
         self._loop.run_in_executor(None, self._keep, kept)
 
@@ -171,15 +173,18 @@ class State:
         except OSError as error:
             log.warning("the catalogue cannot be kept: %s", error.strerror)
 
-    @property
-    def catalogue(self) -> Catalogue:
+    async def nodes(self) -> Known:
+        """The catalogue; at the very first start it comes with the first worker, which some seconds are waited for."""
+        if self.known is None:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._learnt.wait(), FIRST_WORKER)
         if self.known is None:
             raise NotReady("the nodes are not known yet: the first worker is starting")
-        return self.known.catalogue
+        return self.known
 
     async def check(self, document: object) -> Graph:
         """The graph of a document, within the server's bounds; InvalidGraph with every problem."""
-        catalogue = self.catalogue
+        catalogue = (await self.nodes()).catalogue
 
         def parse() -> Graph:
             check_count(document, self.settings.bounds)

@@ -2,6 +2,7 @@
 
 import io
 import json
+from pathlib import Path
 
 from PIL import Image
 
@@ -95,3 +96,12 @@ def test_every_line_of_the_log_is_an_event_in_json() -> None:
         lines = [json.loads(line) for line in server.log.splitlines()]
         assert {"at", "level", "from", "message"} <= set(lines[0])
         assert any("done" in line["message"] for line in lines)
+
+
+def test_the_first_requests_of_all_wait_for_the_first_worker(tmp_path: Path) -> None:
+    server = Server(tmp_path).start(until_ready=False)
+    try:
+        assert not (tmp_path / "catalogue.json").exists()
+        assert server.submit(NUMBER)
+    finally:
+        server.reap()

@@ -12,19 +12,12 @@ from ...files import list_files
 from ..answers import Refused, as_json, beneath
 from ..guard import COOKIE, is_same
 from ..routes import ANYTHING, COUNT, TEXT, Call, Route
-from ..state import Known
 
 OBJECT = {"type": "object"}
 
 
-def known(call: Call) -> Known:
-    _ = call.state.catalogue  # or NotReady
-    assert call.state.known is not None
-    return call.state.known
-
-
 async def catalogue(call: Call) -> web.StreamResponse:
-    found = known(call)
+    found = await call.state.nodes()
     headers = {"ETag": f'"{found.tag}"', "Cache-Control": "no-cache"}
     if call.request.headers.get("If-None-Match") == headers["ETag"]:
         return web.Response(status=304, headers=headers)
@@ -32,7 +25,7 @@ async def catalogue(call: Call) -> web.StreamResponse:
 
 
 async def schema(call: Call) -> web.StreamResponse:
-    return as_json(json_schema(call.state.catalogue))
+    return as_json(json_schema((await call.state.nodes()).catalogue))
 
 
 async def files(call: Call) -> web.StreamResponse:

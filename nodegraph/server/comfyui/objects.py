@@ -94,7 +94,7 @@ def _given(bounds: dict[str, float | None]) -> dict[str, float]:
 async def get_objects(request: web.Request) -> web.StreamResponse:
     """All nodes, or the one that the path names; a name that is none gives `{}`."""
     state = request.app[STATE]
-    nodes = state.catalogue.nodes
+    nodes = (await state.nodes()).catalogue.nodes
     wanted = request.match_info.get("name")
     chosen = list(nodes.values()) if wanted is None else [nodes[wanted]] if wanted in nodes else []
 

@@ -91,7 +91,7 @@ async def _checked(
     state: State, document: dict[str, Any], wanted: set[str] | None
 ) -> tuple[list[str] | None, dict[str, Any]]:
     """Which outputs to run (None for all), and what is wrong with the others; Refused if none can be run."""
-    catalogue = state.catalogue
+    catalogue = (await state.nodes()).catalogue
     outputs = [node_id for node_id, kind in _types(document).items() if _is_output(catalogue.nodes.get(kind))]
     if wanted is not None:
         outputs = [node_id for node_id in outputs if node_id in wanted]
