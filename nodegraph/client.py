@@ -13,11 +13,11 @@ import aiohttp
 
 from .errors import InvalidGraph, MissingFile, NodegraphError, Problem, UsageError
 from .events import Artifact, Cancelled, Completed, Event, Failed, Finished, Planned, Progressed, Reused, Started
+from .service.records import ENDED
 
 PREFIX = "/api/v1"
 SECONDS = aiohttp.ClientTimeout(total=60)
 LARGEST_MESSAGE = 64 << 20
-ENDED = ("done", "failed", "cancelled", "crashed")
 KINDS: Mapping[str, type[Event]] = {
     kind.name: kind for kind in (Planned, Reused, Started, Progressed, Finished, Failed, Cancelled, Completed)
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
@@ -21,6 +22,7 @@ StatKey = tuple[int, int, int, int, int]
 
 LONGEST_NAME = 1024
 MOST_LISTED = 2000
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk is full, or what this user may have of it
 SETTLED_NS = 2_000_000_000
 PIECE = 32 << 20  # bytes: a tenth of a second to hash
 # Windows cannot create these, so a workflow that saves under them would work on one machine only.

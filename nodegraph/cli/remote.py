@@ -22,13 +22,13 @@ from nodegraph.cli.source import read_source
 from nodegraph.cli.workspace import Debug, Workflow, problems_of
 from nodegraph.errors import MissingFile, NodegraphError, UsageError
 from nodegraph.events import Artifact, Finished
+from nodegraph.service.records import ENDED
 
 # aiohttp takes a while to import, and only these commands need it.
 if TYPE_CHECKING:
     from nodegraph.client import Client, Said
 
 T = TypeVar("T")
-ENDED = ("done", "failed", "cancelled", "crashed")
 EXIT_CODES = {"out_of_memory": 5, "missing_file": 4, "invalid_graph": 3}
 LARGEST_TOKEN = 4096
 

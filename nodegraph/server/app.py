@@ -34,7 +34,7 @@ LAST_WORDS = 2.0  # seconds for the listeners to take what is left
 
 def make_app(state: State) -> web.Application:
     """The routes over a state; it is opened by whoever serves it."""
-    app = web.Application(middlewares=[guard], client_max_size=state.settings.bounds.upload, handler_args={})
+    app = web.Application(middlewares=[guard], client_max_size=state.settings.bounds.upload)
     app[STATE] = state
     app.on_response_prepare.append(add_headers)
     add_routes(app, ROUTES)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hmac
 import ipaddress
 import re
@@ -12,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from ..errors import NodegraphError, StorageFailed
+from ..files import NO_SPACE
 from .answers import STATE, Refused, answer_to, answer_to_http, answer_to_surprise
 from .settings import Settings
 from .state import State
@@ -25,9 +25,7 @@ PICTURES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
 FRONT_END = ("front_end", "front_end_file")  # the names of the routes to a page that can ask for the token
 HANDLER_SECONDS = 30.0
 # What scripts call themselves. No page can make a browser send these, so they are as good as a header of their own.
-SCRIPT = re.compile(
-    r"(python-|Python[-/]|aiohttp|httpx|node|undici|axios|Go-http|okhttp|Java/|ruby|reqwest)", re.IGNORECASE
-)
+SCRIPT = re.compile(r"python[-/]|aiohttp|httpx|node|undici|axios|go-http|okhttp|java/|ruby|reqwest", re.IGNORECASE)
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -71,7 +69,7 @@ async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
     except (ConnectionError, asyncio.CancelledError):
         raise
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno not in NO_SPACE:
             return answer_to_surprise(error)
         return answer_to(StorageFailed("there is no space left on the disk", full=True))
     except Exception as error:

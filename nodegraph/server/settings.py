@@ -43,7 +43,6 @@ class Bounds:
     submits_per_second: float = 100.0
     submits_at_once: int = 1000
     disk_reserve: int = 64 << 20  # bytes that must be free for the server to be ready
-    asset: int = 1 << 30  # bytes of an output that is served
 
 
 @dataclass(frozen=True)

@@ -161,15 +161,13 @@ class State:
             pass  # a worker will send it
 
     def learn(self, catalogue: Mapping[str, Any]) -> None:
-        """Take the catalogue that a worker sent, and keep it for the next start."""
+        """Take the catalogue that a worker sent, and keep it for the next start; called in a thread."""
         self.known = Known(Catalogue.from_json(catalogue), self._fingerprint)
-        self._learnt.set()
+        # Not from this thread: only the loop may wake who waits on it.
+        self._loop.call_soon_threadsafe(self._learnt.set)
         kept = json.dumps({"fingerprint": self._fingerprint, "catalogue": catalogue})
-        self._loop.run_in_executor(None, self._keep, kept)
-
-    def _keep(self, text: str) -> None:
         try:
-            write_whole(self._kept, text.encode())
+            write_whole(self._kept, kept.encode())
         except OSError as error:
             log.warning("the catalogue cannot be kept: %s", error.strerror)
 

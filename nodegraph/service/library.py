@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import re
 import shutil
@@ -12,13 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import Conflict, MissingFile, Rejected, StorageFailed, shown
-from ..files import find_file, list_files, save_path, write_whole
+from ..files import NO_SPACE, find_file, list_files, save_path, write_whole
 
 FOLDER = "workflows"
 HISTORY = ".history"
 MOST_VERSIONS = 50
 VERSION = re.compile(r"\d{8}")
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,9 @@ class Library:
         try:
             return self._save(name, content, expected)
         except OSError as error:
-            raise StorageFailed(f"the workflow cannot be saved: {error.strerror}", full=error.errno in FULL) from error
+            raise StorageFailed(
+                f"the workflow cannot be saved: {error.strerror}", full=error.errno in NO_SPACE
+            ) from error
 
     def _save(self, name: str, content: bytes, expected: str | None) -> Saved:
         path = self._place(name)
