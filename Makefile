@@ -38,7 +38,7 @@ test-web: web  ## check and test the canvas, and that web/dist is what its sourc
 soak: $(VENV)/.dev  ## print the table of the server's figures: kills, faults, floods (about half an hour)
 	@$(BIN)/python -m tests.benchmarks.soak
 
-lint: $(VENV)/.dev  ## check style, format and types
+lint: $(VENV)/.browser  ## check style, format and types
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/pyright
@@ -52,7 +52,7 @@ data/.packs:
 train: $(VENV)/.dev data/.packs  ## train the embedded checkpoint again (about two hours on two cores; it resumes)
 	@for part in checkpoint classifier; do $(BIN)/nodegraph run training/$$part || exit; done
 
-bench: $(VENV)/.dev  ## print the table of figures
+bench: $(VENV)/.browser  ## print the table of figures
 	@$(BIN)/python -m tests.benchmarks
 
 web/node_modules/.installed: web/package-lock.json

@@ -35,6 +35,7 @@ from .execute import Result, Results, Run, execute, results_of
 from .files import Folders
 from .graph import Graph, Link, Node
 from .node import NodeType, Profile, node
+from .peek import Peek
 from .plan import Explanation, Plan, Step
 from .registry import Registry
 from .runtime import Runtime
@@ -74,6 +75,7 @@ __all__ = [
     "OutOfMemory",
     "Output",
     "PackError",
+    "Peek",
     "Plan",
     "Planned",
     "Problem",

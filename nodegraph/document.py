@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 from .catalogue import Catalogue, Description
 from .errors import LARGEST_INTEGER, MalformedDocument, MissingFile, shown
@@ -23,6 +23,12 @@ NODE_ID = r"[^.\x00-\x1f\x7f-\x9f\u2028\u2029]+"
 NODE_ID_PATTERN = re.compile(r"[^.\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 LONGEST_ID = 200
 LINK = f"^{NODE_ID}[.][^.]+$"
+Mode = Literal["mute", "bypass"]
+MODES: tuple[Mode, ...] = get_args(Mode)
+MODE_HELP = (
+    "Without it the node runs. mute: neither it nor what needs it runs. bypass: it does not run, and each of its "
+    "outputs stands for the first of its inputs that fits."
+)
 LONGEST_INTEGER = 40
 SURROGATE = re.compile("[\ud800-\udfff]")
 SURROGATE_HINT = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -195,6 +201,7 @@ def _any_node_schema(nodes: list[Description]) -> dict[str, Any]:
                 "description": "What the node does.",
                 "markdownEnumDescriptions": [node.docs or node.title for node in nodes],
             },
+            "mode": {"enum": list(MODES), "description": MODE_HELP},
             "values": {"type": "object", "description": "Literals by input."},
             "links": {"type": "object", "description": 'Links by input, each "node.output".'},
         },
@@ -217,7 +224,8 @@ def _node_schema(node: Description) -> dict[str, Any]:
             "values": _closed({socket.name: _literal_schema(socket) for socket in inputs if socket.widget}),
             "links": _closed({socket.name: _link_schema(socket) for socket in inputs}),
         },
-    } | ({"allOf": needed} if needed else {})
+        # A node that does not run may lack what it needs.
+    } | ({"if": {"not": {"required": ["mode"]}}, "then": {"allOf": needed}} if needed else {})
 
 
 def _closed(properties: dict[str, Any]) -> dict[str, Any]:

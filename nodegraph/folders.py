@@ -19,14 +19,14 @@ def default_folders(
     """Every folder by name. A model is looked for under `models`, then the user's own data folder, then in the packs.
 
     `output` is `output/` under the current folder unless given; pictures and data sets are read from `inputs`, then the
-    current folder, then the user's own; pictures also from beside the shipped workflows. Nothing is created here.
+    current folder, then the user's own; pictures also from what the shipped workflows need. Nothing is created here.
     """
     data = user_data_path("nodegraph", appauthor=False)
     roots = (*([models] if models else []), data / "models", *packs())
     here = (*inputs, Path.cwd())
     return {
         **{name: tuple(root / name for root in roots) for name in MODELS},
-        "input": (*here, data / "input", *workflow_folders()),
+        "input": (*here, data / "input", *shipped_inputs()),
         "data": (*here, data / "data"),
         "output": (output or Path.cwd() / "output",),
         "temp": (user_cache_path("nodegraph", appauthor=False) / "temp",),
@@ -50,6 +50,11 @@ def shipped_workflows() -> dict[str, Path]:
         for folder in workflow_folders()
         for path in sorted(folder.rglob("*.json"))
     }
+
+
+def shipped_inputs() -> tuple[Path, ...]:
+    """The folders of the pictures that the shipped workflows begin with."""
+    return tuple(folder / "input" for folder in workflow_folders())
 
 
 def workflow_folders() -> Iterator[Path]:

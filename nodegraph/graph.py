@@ -12,21 +12,27 @@ from .catalogue import Catalogue
 from .document import FORMAT, Document
 from .errors import InvalidGraph
 from .files import Folders
-from .parser import Link, Node, Object, Parser
+from .modes import remaining
+from .parser import NODE_KEYS, Drawn, Link, Node, Parser
+from .report import Object
 
 __all__ = ["Graph", "Link", "Node"]
 
 
 @dataclass(frozen=True)
 class Graph:
-    """Nodes by id, whose links and values all fit. Made by `Graph.parse` only.
+    """The nodes that run, by id, whose links and values all fit. Made by `Graph.parse` only.
 
-    `extras` are the keys of the document that change no result; `texts` are kept beside it in what is saved.
+    `idle` tells of the other nodes why they do not run, and `drawn` has all nodes as the document has them, if there
+    are any of those. `extras` are the keys of the document that change no result; `texts` are kept beside it in what
+    is saved.
     """
 
     nodes: Mapping[str, Node]
     extras: Object = field(default_factory=dict[str, Any])
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    idle: Mapping[str, str] = field(default_factory=dict[str, str])
+    drawn: Mapping[str, Object] = field(default_factory=dict[str, Object])
 
     @classmethod
     def parse(cls, document: object, catalogue: Catalogue, folders: Folders | None = None) -> Graph:
@@ -36,18 +42,24 @@ class Graph:
         """
         native = comfyui.read(document, catalogue)
         parser = Parser(catalogue, folders or {})
-        nodes, extras = parser.parse(native.document)
-        for loop in loops(parser.links):
-            parser.cycle(loop)
-        problems = native.with_own(parser.problems)
+        drawn, extras = parser.read(native.document)
+        left = remaining(drawn, catalogue)
+        nodes = parser.nodes(drawn, left)
+        links = {node.id: node.links for node in drawn.values()}
+        for loop in loops(links):
+            parser.cycle(loop, links)
+        order = {node_id: place for place, node_id in enumerate(parser.types)}
+        found = sorted(parser.problems, key=lambda each: order.get(each.node, -1) if each.node is not None else -1)
+        problems = native.with_own(found)
         if problems:
             raise InvalidGraph(problems)
-        return cls(nodes, extras)
+        kept = {node.id: _drawn_document(node) for node in drawn.values()} if left.idle else {}
+        return cls(nodes, extras, idle=left.idle, drawn=kept)
 
     @property
     def document(self) -> Document:
-        """The workflow that this graph is, in its shortest form."""
-        nodes = {node.id: _node_document(node) for node in self.nodes.values()}
+        """The workflow that this graph is, in its shortest form, with the nodes that do not run."""
+        nodes = self.drawn or {node.id: _node_document(node) for node in self.nodes.values()}
         return Document({"nodegraph": FORMAT, "nodes": nodes, **self.extras}, self.texts)
 
 
@@ -55,6 +67,11 @@ def _node_document(node: Node) -> dict[str, Any]:
     links = {name: f"{link.node}.{link.output}" for name, link in node.links.items()}
     parts = {"type": node.type, "values": dict(node.literals), "links": links}
     return {name: part for name, part in parts.items() if part}
+
+
+def _drawn_document(node: Drawn) -> dict[str, Any]:
+    parts = {key: node.body[key] for key in NODE_KEYS if node.body.get(key) or key == "type"}
+    return {key: dict(part) if isinstance(part, dict) else part for key, part in parts.items()}  # pyright: ignore[reportUnknownArgumentType] -- JSON is untyped
 
 
 def loops(links: Mapping[str, Mapping[str, Link]]) -> Iterator[list[str]]:

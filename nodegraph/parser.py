@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, cast
 
 from .catalogue import Catalogue, Description
-from .document import FORMAT, LONGEST_ID, is_node_id
-from .errors import InvalidGraph, Problem, ProblemKind, Rejected, did_you_mean, shown
+from .document import FORMAT, MODES, Mode, is_node_id
+from .errors import InvalidGraph, Rejected, shown
 from .files import Folders
+from .report import Object, Report
 from .sockets import Input
 
-Object = Mapping[str, Any]
 NOTHING: Object = {}
 DOCUMENT_KEYS = ("$schema", "nodegraph", "nodes", "view")
 SHAPES = (("$schema", str, "text"), ("view", dict, "an object"), ("nodes", dict, "an object"))
-NODE_KEYS = ("type", "values", "links")
-# Comparing words for "did you mean" is slow, and a hostile document could ask for it without end.
-MOST_COMPARED = 8_000_000
+NODE_KEYS = ("type", "mode", "values", "links")
 
 
 class Link(NamedTuple):
@@ -37,47 +35,35 @@ class Node(NamedTuple):
     literals: Object
 
 
-def pointer(*parts: object) -> str:
-    """An RFC 6901 JSON pointer."""
-    return "".join("/" + str(part).replace("~", "~0").replace("/", "~1") for part in parts)
+class Drawn(NamedTuple):
+    """A node as the document has it, once its shape has been checked. `links` are those that could be read.
+
+    `linked` are the inputs that have a link, readable or not; `whole` tells that values and links were objects.
+    """
+
+    id: str
+    body: Object
+    description: Description | None
+    mode: Mode | None
+    links: Mapping[str, Link]
+    linked: frozenset[str]
+    whole: bool
+
+    @property
+    def literals(self) -> Object:
+        values = self.body.get("values")
+        return cast("Object", values) if isinstance(values, dict) else NOTHING
 
 
-class Report:
-    """Collects every problem of one document."""
+class Remaining(NamedTuple):
+    """What is left to run of the nodes drawn: the links of each, and why each of the others does not run.
 
-    def __init__(self) -> None:
-        self.problems: list[Problem] = []
-        self.compared = 0
+    `lost` has the inputs (node, input) that a bypassed node, which is named, passes nothing on to.
+    """
 
-    def report(
-        self,
-        node: str | None,
-        socket: str | None,
-        message: str,
-        at: Iterable[object],
-        kind: ProblemKind,
-        *,
-        expected: str | None = None,
-        got: str | None = None,
-        hint: str | None = None,
-    ) -> None:
-        if not (socket is None or (isinstance(socket, str) and socket.isprintable() and len(socket) <= LONGEST_ID)):  # pyright: ignore[reportUnnecessaryIsInstance] -- Python data may have any keys
-            socket = shown(socket)
-        self.problems.append(Problem(node, socket, message, pointer(*at), expected, got, hint, kind))
-
-    def expected(
-        self, node: str | None, socket: str | None, at: Iterable[object], kind: ProblemKind, expected: str, got: str,
-        hint: str | None = None,
-    ) -> None:  # fmt: skip
-        message = f"expected {expected}, got {got}"
-        self.report(node, socket, message, at, kind, expected=expected, got=got, hint=hint)
-
-    def hint(self, word: object, words: Callable[[], Iterable[str]]) -> str | None:
-        if not isinstance(word, str) or self.compared > MOST_COMPARED:
-            return None
-        known = list(words())
-        self.compared += len(word) * sum(map(len, known))
-        return did_you_mean(word, known)
+    links: Mapping[str, Mapping[str, Link]]
+    idle: Mapping[str, str]
+    lost: Mapping[tuple[str, str], str]
 
 
 class Parser(Report):
@@ -88,16 +74,20 @@ class Parser(Report):
         self.catalogue = catalogue
         self.folders = folders
         self.types: dict[str, Description | None] = {}
-        self.links: dict[str, dict[str, Link]] = {}
 
-    def parse(self, document: object) -> tuple[dict[str, Node], Object]:
-        """The nodes by id, and the keys of the document that change no result."""
+    def read(self, document: object) -> tuple[dict[str, Drawn], Object]:
+        """The nodes as they are drawn, by id, and the keys of the document that change no result."""
         top, raw_nodes = self.top(document)
         named = {node_id: raw for node_id, raw in raw_nodes.items() if self.names_a_node(node_id)}
         self.types = {node_id: self.description(raw) for node_id, raw in named.items()}
-        parsed = [self.node(node_id, raw) for node_id, raw in named.items()]
+        drawn = [self.drawn(node_id, raw) for node_id, raw in named.items()]
         extras = {key: top[key] for key in ("$schema", "view") if key in top}
-        return {node.id: node for node in parsed if node}, extras
+        return {node.id: node for node in drawn if node}, extras
+
+    def nodes(self, drawn: Mapping[str, Drawn], remaining: Remaining) -> dict[str, Node]:
+        """Those that run, values and all. With problems the result is only good for finding more."""
+        running = [self.node(drawn[node_id], links, remaining) for node_id, links in remaining.links.items()]
+        return {node.id: node for node in running if node}
 
     def top(self, document: object) -> tuple[Object, Object]:
         """The document and its nodes, or InvalidGraph if it has not even the shape of one."""
@@ -134,42 +124,65 @@ class Parser(Report):
         name = cast("Object", raw).get("type") if isinstance(raw, dict) else None
         return self.catalogue.nodes.get(name) if isinstance(name, str) else None
 
-    def node(self, node_id: str, raw: object) -> Node | None:
-        """A node, or None if it cannot be told what it is. With problems the result is only good for finding more."""
+    def drawn(self, node_id: str, raw: object) -> Drawn | None:
+        """A node whose shape is checked, and its links; None if it is not even an object."""
         at = ("nodes", node_id)
         if not isinstance(raw, dict):
             self.expected(node_id, None, at, "bad_document", "an object", shown(raw))
             return None
         body = cast("Object", raw)
-        description = self.types[node_id]
-        if description is None:
-            self.unknown_type(node_id, body)
+        if not isinstance(body.get("type"), str):
+            self.no_type(node_id, body)
         if not body.keys() <= set(NODE_KEYS):
             self.unknown_keys(node_id, body)
+        mode = self.mode(node_id, body)
         known = len(self.problems)
-        literals, links = self.part(node_id, body, "values"), self.part(node_id, body, "links")
-        unreadable = len(self.problems) > known
-        found = self.links[node_id] = self.parsed_links(node_id, links, description) if links else {}
-        if description is None:
-            return None
-        values = self.values(node_id, literals, links, description)
-        if not unreadable:  # what is missing could be in the part that cannot be read
-            self.defaults(node_id, body, values, links, description)
-        return Node(node_id, description.name, values, found, dict(literals))
+        self.part(node_id, body, "values")
+        links = self.part(node_id, body, "links")
+        whole = len(self.problems) == known
+        description = self.types[node_id]
+        found = self.parsed_links(node_id, links, description) if links else {}
+        return Drawn(node_id, body, description, mode, found, frozenset(links), whole)
 
-    def unknown_type(self, node_id: str, body: Object) -> None:
-        if "type" not in body:
+    def mode(self, node_id: str, body: Object) -> Mode | None:
+        given = body.get("mode")
+        for mode in MODES:
+            if given == mode:
+                return mode
+        if "mode" in body:
+            hint = self.hint(given, lambda: MODES) or "a node without a mode runs"
+            at = ("nodes", node_id, "mode")
+            self.expected(node_id, None, at, "not_a_choice", " or ".join(MODES), shown(given), hint)
+        return None
+
+    def node(self, drawn: Drawn, links: Mapping[str, Link], remaining: Remaining) -> Node | None:
+        """A node that runs, or None if it cannot be told what it is."""
+        description = drawn.description
+        if description is None:
+            if isinstance(drawn.body.get("type"), str):
+                self.unknown_type(drawn.id, drawn.body["type"])
+            return None
+        values = self.values(drawn, description)
+        # What is missing could be in the part that cannot be read.
+        if drawn.whole:
+            self.defaults(drawn, values, links, description, remaining.lost)
+        return Node(drawn.id, description.name, values, links, dict(drawn.literals))
+
+    def no_type(self, node_id: str, body: Object) -> None:
+        if "type" in body:
+            self.unknown_type(node_id, body["type"])
+        else:
             self.expected(node_id, None, ("nodes", node_id), "unknown_type", "a node type", "none")
-            return
-        name, at = body["type"], ("nodes", node_id, "type")
+
+    def unknown_type(self, node_id: str, name: object) -> None:
         hint = self.hint(name, lambda: self.catalogue.nodes)
-        message = f"there is no node type {shown(name)}"
+        message, at = f"there is no node type {shown(name)}", ("nodes", node_id, "type")
         self.report(node_id, None, message, at, "unknown_type", expected="a node type", got=shown(name), hint=hint)
 
     def unknown_keys(self, node_id: str, body: Object) -> None:
         for key in body.keys() - set(NODE_KEYS):
             hint = self.hint(key, lambda: NODE_KEYS)
-            message = f"unknown key {shown(key)}; a node has a type, values and links"
+            message = f"unknown key {shown(key)}; a node has a type, values, links and a mode"
             self.report(node_id, None, message, ("nodes", node_id, key), "unknown_key", got=shown(key), hint=hint)
 
     def part(self, node_id: str, body: Object, name: str) -> Object:
@@ -185,17 +198,17 @@ class Parser(Report):
         hint = self.hint(name, lambda: description.inputs)
         self.report(node_id, name, message, ("nodes", node_id, part, name), "unknown_input", got=shown(name), hint=hint)
 
-    def values(self, node_id: str, literals: Object, links: Object, description: Description) -> dict[str, Any]:
+    def values(self, drawn: Drawn, description: Description) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        for name, literal in literals.items():
+        for name, literal in drawn.literals.items():
             socket = description.inputs.get(name)
             if socket is None:
-                self.unknown_input(node_id, "values", name, description)
+                self.unknown_input(drawn.id, "values", name, description)
                 continue
-            if name in links:
-                message = "has both a value and a link; remove one"
-                self.report(node_id, name, message, ("nodes", node_id, "values", name), "conflict")
-            values[name] = self.literal(node_id, socket, literal, ("nodes", node_id, "values", name))
+            at = ("nodes", drawn.id, "values", name)
+            if name in drawn.linked:
+                self.report(drawn.id, name, "has both a value and a link; remove one", at, "conflict")
+            values[name] = self.literal(drawn.id, socket, literal, at)
         return values
 
     def literal(self, node_id: str, socket: Input, literal: object, at: Iterable[object]) -> Any:
@@ -207,22 +220,30 @@ class Parser(Report):
             self.expected(node_id, socket.name, at, error.problem, error.expected, error.got, hint)
 
     def defaults(
-        self, node_id: str, body: Object, values: dict[str, Any], links: Object, description: Description
-    ) -> None:
+        self, drawn: Drawn, values: dict[str, Any], links: Mapping[str, Link], description: Description,
+        lost: Mapping[tuple[str, str], str],
+    ) -> None:  # fmt: skip
         """Fill in what is not given; a default is parsed like a literal, since it may name a file."""
         if len(values) + len(links) == len(description.inputs):
             return
         for name, socket in description.inputs.items():
-            if name in values or name in links:
+            unreadable = name in drawn.linked and name not in drawn.links
+            if name in values or name in links or unreadable:
                 continue
-            at = ("nodes", node_id, "values") if "values" in body else ("nodes", node_id)
+            at = ("nodes", drawn.id, "values") if "values" in drawn.body else ("nodes", drawn.id)
             if socket.required:
-                wanted = "a value or a link" if socket.widget else f"a link to {socket.type}"
-                message = f"{name!r} is missing: expected {wanted}"
-                self.report(node_id, name, message, at, "missing_input", expected=wanted, got="none")
+                self.missing(drawn.id, socket, at, lost.get((drawn.id, name)))
             elif socket.widget is not None:
                 given = socket.default is not None
-                values[name] = self.literal(node_id, socket, socket.default, at) if given else None
+                values[name] = self.literal(drawn.id, socket, socket.default, at) if given else None
+
+    def missing(self, node_id: str, socket: Input, at: Iterable[object], bypassed: str | None) -> None:
+        wanted = "a value or a link" if socket.widget else f"a link to {socket.type}"
+        message = f"{socket.name!r} is missing: expected {wanted}"
+        if bypassed is not None:
+            at = ("nodes", node_id, "links", socket.name)
+            message = f"comes from the bypassed node {bypassed}, which has no {socket.type} to pass on"
+        self.report(node_id, socket.name, message, at, "missing_input", expected=wanted, got="none")
 
     def parsed_links(self, node_id: str, links: Object, description: Description | None) -> dict[str, Link]:
         found: dict[str, Link] = {}
@@ -263,9 +284,9 @@ class Parser(Report):
         hint = self.hint(wanted, lambda: description.outputs) or f"its outputs: {names}"
         self.report(node_id, name, message, at, "unknown_output", expected=names, got=shown(wanted), hint=hint)
 
-    def cycle(self, loop: list[str]) -> None:
+    def cycle(self, loop: list[str], links: Mapping[str, Mapping[str, Link]]) -> None:
         shortened = loop if len(loop) <= 12 else [*loop[:6], "…", *loop[-5:]]
         message = f"the links go round in a circle: {' → '.join([*shortened, loop[0]])}"
         node_id = loop[0]
-        socket = next(name for name, link in self.links[node_id].items() if link.node == loop[-1])
+        socket = next(name for name, link in links[node_id].items() if link.node == loop[-1])
         self.report(node_id, socket, message, ("nodes", node_id, "links", socket), "cycle")

@@ -3,7 +3,7 @@
 import io
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import BinaryIO, cast
 
 from nodegraph.comfyui import is_comfyui
@@ -13,6 +13,7 @@ from nodegraph.errors import InvalidGraph, Problem
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # ComfyUI writes a workflow twice: as it ran under `prompt`, and as it was drawn under `workflow`.
 KEYWORDS = ("nodegraph", "prompt", "workflow")
+AS_DRAWN = ("nodegraph", "workflow", "prompt")
 TEXT_LIMIT = 32 * 1024 * 1024
 HEADER = struct.Struct(">I4s")
 
@@ -30,10 +31,10 @@ def is_picture(start: bytes) -> bool:
     return start.startswith(SIGNATURE)
 
 
-def workflow_in(picture: bytes) -> dict[str, object]:
-    """The workflow in a PNG's text chunks, native or of ComfyUI; `nodegraph` is looked at first. Raises BadPicture."""
-    texts = dict(text_chunks(io.BytesIO(picture)))
-    for keyword in KEYWORDS:
+def workflow_in(picture: bytes, keywords: tuple[str, ...] = KEYWORDS) -> dict[str, object]:
+    """The workflow in a PNG's text chunks, native or of ComfyUI, under the first of the keywords. Raises BadPicture."""
+    texts = dict(text_chunks(io.BytesIO(picture), keywords))
+    for keyword in keywords:
         try:
             document: object = read_document(texts.get(keyword, "null"))
         except InvalidGraph:
@@ -43,8 +44,12 @@ def workflow_in(picture: bytes) -> dict[str, object]:
     raise BadPicture("the picture carries no workflow")
 
 
-def text_chunks(file: BinaryIO) -> Iterator[tuple[str, str]]:
-    """Each (keyword, text) of a PNG (W3C PNG 3rd edition, 11.3.3); other chunks are skipped unread."""
+def text_chunks(file: BinaryIO, keywords: Iterable[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Each (keyword, text) of a PNG (W3C PNG 3rd edition, 11.3.3); other chunks are skipped unread.
+
+    With `keywords` only the first text under each of them: a small picture could have very many large ones.
+    """
+    wanted = None if keywords is None else set(keywords)
     if file.read(len(SIGNATURE)) != SIGNATURE:
         raise BadPicture("not a PNG picture")
     kind = b""
@@ -59,8 +64,12 @@ def text_chunks(file: BinaryIO) -> Iterator[tuple[str, str]]:
         body = file.read(min(length, TEXT_LIMIT) + 4)
         if body[length:] != zlib.crc32(kind + body[:length]).to_bytes(4):
             raise BadPicture(f"the picture's {kind.decode()} chunk is damaged or over {TEXT_LIMIT >> 20} MiB")
-        keyword, _, rest = body[:length].partition(b"\0")
-        yield keyword.decode("latin-1"), TEXT_READERS[kind](rest)
+        start, _, rest = body[:length].partition(b"\0")
+        keyword = start.decode("latin-1")
+        if wanted is None or keyword in wanted:
+            yield keyword, TEXT_READERS[kind](rest)
+        if wanted is not None:
+            wanted.discard(keyword)
 
 
 def read_plain(rest: bytes) -> str:

@@ -107,8 +107,11 @@ class Plan:
         """What a run would do with every node of the graph, and why."""
         pending = set(self.walk(lambda key: key in cache))
         told = {step.id: self._explain(index, pending, cache) for index, step in enumerate(self.steps)}
-        idle = Explanation("", "not needed", "no target needs it")
-        return tuple(told.get(node_id, idle._replace(node=node_id)) for node_id in self.graph.nodes)
+        left = Explanation("", "not needed", "no target needs it")
+        for node_id, why in self.graph.idle.items():
+            told[node_id] = Explanation(node_id, "not needed", why)
+        nodes = self.graph.drawn or self.graph.nodes
+        return tuple(told.get(node_id, left._replace(node=node_id)) for node_id in nodes)
 
     def _explain(self, index: int, pending: set[int], cache: Container[Key]) -> Explanation:
         step = self.steps[index]
@@ -198,6 +201,8 @@ def _targets(graph: Graph, nodes: Nodes, targets: Iterable[str] | None) -> list[
     if targets is not None:
         wanted = list(dict.fromkeys(targets))
         for node_id in wanted:
+            if node_id in graph.idle:
+                raise UsageError(f"{node_id!r} does not run: {graph.idle[node_id]}")
             if node_id not in graph.nodes:
                 raise UsageError(f"there is no node {node_id!r} to run", hint=did_you_mean(node_id, graph.nodes))
         return wanted

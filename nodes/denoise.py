@@ -8,6 +8,7 @@ from torch import Tensor
 from nodegraph import BadInput, Output, Range, node
 
 from .diffusion.guidance import Guided, prediction
+from .diffusion.preview import LatentColors
 from .diffusion.samplers import estimated_original, predicted_noise, renoise
 from .types import Conditioning, Denoiser, Latent, Model, Sigmas
 
@@ -48,14 +49,16 @@ def predict_noise(denoiser: Denoiser, latent: Latent, sigmas: Sigmas, step: Step
     if sigma == 0:
         raise BadInput(f"step {step} is at noise level 0: there is no noise to predict")
     check_channels(denoiser, latent, sigma)
-    return Latent(predicted_noise(latent.samples, denoiser(latent.samples, sigma), sigma))
+    noise = predicted_noise(latent.samples, denoiser(latent.samples, sigma), sigma)
+    return Latent(noise, colors=colors_of(denoiser, latent, sigmas))
 
 
 @node("EstimateOriginal", category="one step")
 def estimate_original(latent: Latent, noise: Latent, sigmas: Sigmas, step: StepNumber = 0) -> Original:
     """Take the predicted noise away, all at once: an estimate of the original, blurred where there was much noise."""
     check_sizes(latent, noise)
-    return Latent(estimated_original(latent.samples, noise.samples, level(sigmas, step)))
+    original = estimated_original(latent.samples, noise.samples, level(sigmas, step))
+    return Latent(original, colors=latent.colors or noise.colors)
 
 
 @node("AddNoiseBack", category="one step")
@@ -73,6 +76,16 @@ def level(sigmas: Sigmas, number: int) -> Tensor:
     if number >= len(sigmas.values):
         raise BadInput(f"the schedule ends after step {len(sigmas) - 1}: it has {len(sigmas)} steps, numbered from 0")
     return sigmas.values[number]
+
+
+def colors_of(denoiser: Denoiser, latent: Latent, sigmas: Sigmas) -> LatentColors | None:
+    """The colours of a latent by the first model that a denoiser asks, at whichever level it asks one; None if unknown.
+
+    A prompt may count for a part of the way only.
+    """
+    leaves = (leaf for sigma in sigmas.values for leaf in denoiser.leaves(latent.samples, sigma))
+    colors = next((leaf.model.preview for leaf in leaves if isinstance(leaf.model, Model)), None)
+    return colors if colors is not None and len(colors.weights) == latent.samples.shape[1] else None
 
 
 def misfit(model: Model, conditioning: Conditioning) -> str | None:

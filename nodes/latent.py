@@ -41,7 +41,7 @@ def vae_encode(pixels: Image, vae: Vae) -> Steps[Latent]:
 
     Where a side is no multiple of 8, the edges are cut off.
     """
-    return Latent((yield from reported(vae.encode_steps(encodable(pixels, vae)))))
+    return Latent((yield from reported(vae.encode_steps(encodable(pixels, vae)))), colors=vae.preview)
 
 
 @node("VAEEncodeForInpaint", category="latent")
@@ -63,7 +63,7 @@ def vae_encode_for_inpaint(
     painted = whole_blocks(stretched, vae.factor)
     emptied = (whole - 0.5) * (1 - painted.round()) + 0.5
     samples = yield from reported(vae.encode_steps(emptied))
-    return Latent(samples, mask=grown(painted, grow_mask_by).round())
+    return Latent(samples, mask=grown(painted, grow_mask_by).round(), colors=vae.preview)
 
 
 @node("SetLatentNoiseMask", category="latent")
@@ -89,7 +89,8 @@ def latent_upscale(
     cut, mask = samples.samples, samples.mask
     if crop == "center":
         cut, mask = center_crop(cut, width, height), None if mask is None else center_crop(mask, width, height)
-    return Latent(resize(cut, max(1, width // FACTOR), max(1, height // FACTOR), upscale_method), mask)
+    resized = resize(cut, max(1, width // FACTOR), max(1, height // FACTOR), upscale_method)
+    return Latent(resized, mask, colors=samples.colors)
 
 
 @node("LatentUpscaleBy", category="latent")
@@ -101,7 +102,7 @@ def latent_upscale_by(
     """Resize a latent by a factor."""
     rows, columns = samples.samples.shape[-2:]
     width, height = max(1, round(columns * scale_by)), max(1, round(rows * scale_by))
-    return Latent(resize(samples.samples, width, height, upscale_method), samples.mask)
+    return Latent(resize(samples.samples, width, height, upscale_method), samples.mask, colors=samples.colors)
 
 
 @node("LatentBatch", category="latent")
@@ -111,7 +112,8 @@ def latent_batch(samples1: Latent, samples2: Latent) -> Latent:
     Masks are left behind.
     """
     check_channels(samples2, samples1)
-    return Latent(torch.cat([samples1.samples, fitted(samples2.samples, samples1.samples)]))
+    both = torch.cat([samples1.samples, fitted(samples2.samples, samples1.samples)])
+    return Latent(both, colors=samples1.colors)
 
 
 @node("LatentFromBatch", category="latent")
@@ -125,7 +127,7 @@ def latent_from_batch(
     start = min(max(0, batch_index + count if batch_index < 0 else batch_index), count - 1)
     chosen = slice(start, start + length)
     mask = None if samples.mask is None else repeated(samples.mask, count)[chosen]
-    return Latent(samples.samples[chosen], mask)
+    return Latent(samples.samples[chosen], mask, colors=samples.colors)
 
 
 @node("RepeatLatentBatch", category="latent")
@@ -133,7 +135,7 @@ def repeat_latent_batch(samples: Latent, amount: Amount = 1) -> Latent:
     """Repeat a batch of latents, to make several pictures of it with different noise."""
     count = len(samples.samples) * amount
     mask = None if samples.mask is None else repeated(repeated(samples.mask, len(samples.samples)), count)
-    return Latent(repeated(samples.samples, count), mask)
+    return Latent(repeated(samples.samples, count), mask, colors=samples.colors)
 
 
 @node("LatentAdd", category="latent")

@@ -1,5 +1,6 @@
 """Sampling: from noise to a picture."""
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 import torch
@@ -7,9 +8,9 @@ from torch import Tensor
 
 from nodegraph import Choice, Progress, Range, Seed, Steps, node
 
-from .denoise import Guidance, cfg_combine, check_channels, unet_predict
+from .denoise import Guidance, cfg_combine, check_channels, colors_of, unet_predict
 from .diffusion.guidance import keeping_unmasked, sized
-from .diffusion.preview import LatentColors, Preview
+from .diffusion.preview import Preview
 from .diffusion.samplers import SAMPLERS, noise_for
 from .diffusion.schedules import schedule
 from .noise import Denoise, Scheduler, StepCount
@@ -47,7 +48,8 @@ def sample(
             step = next(walk)
         except StopIteration as end:
             yield Progress(len(sigmas), len(sigmas), preview)
-            return with_kept_part(latent, end.value) if levels[-1] == 0 else Latent(end.value, latent.mask)
+            left = with_kept_part(latent, end.value) if levels[-1] == 0 else Latent(end.value, latent.mask)
+            return replace(left, colors=colors)
         preview = None if colors is None else Preview(step.denoised, colors)
         yield Progress(done, len(sigmas), preview)
     raise AssertionError("a sampler yields one step per level")
@@ -105,16 +107,6 @@ def ksampler_advanced(
 def guided(model: Model, positive: Conditioning, negative: Conditioning, scale: float) -> Denoiser:
     """A model's predictions under two prompts, combined."""
     return cfg_combine(unet_predict(model, positive), unet_predict(model, negative), scale)
-
-
-def colors_of(denoiser: Denoiser, latent: Latent, sigmas: Sigmas) -> LatentColors | None:
-    """The colours of a latent by the first model that a denoiser asks, at whichever level it asks one; None if unknown.
-
-    A prompt may count for a part of the way only.
-    """
-    leaves = (leaf for sigma in sigmas.values for leaf in denoiser.leaves(latent.samples, sigma))
-    colors = next((leaf.model.preview for leaf in leaves if isinstance(leaf.model, Model)), None)
-    return colors if colors is not None and len(colors.weights) == latent.samples.shape[1] else None
 
 
 def with_kept_part(latent: Latent, samples: Tensor) -> Latent:

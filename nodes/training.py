@@ -10,6 +10,7 @@ from typing import Annotated, Literal, NamedTuple
 from nodegraph import Artifact, BadInput, File, Profile, Progress, Range, SaveName, Seed, Steps, node
 
 from .diffusion.checkpoint import Checkpoint
+from .diffusion.looks import Look
 from .diffusion.models import Model, TextEncoder, Vae
 from .diffusion.parameterization import Parameterization
 from .diffusion.safetensors_file import BadCheckpoint, write_bytes
@@ -38,6 +39,11 @@ class Losses:
 
     values: tuple[float, ...]
     title: str
+
+    def peek(self) -> Look:
+        """What was trained, how long, and the losses as a curve."""
+        span = (("first … last", f"{self.values[0]:.4g} … {self.values[-1]:.4g}"),) if self.values else ()
+        return Look((("training", self.title), ("steps", f"{len(self.values)}"), *span), curve=self.values)
 
 
 class TrainedVae(NamedTuple):

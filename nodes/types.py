@@ -7,7 +7,9 @@ from torch import Tensor
 
 from .diffusion.conditioning import Conditioning as Prompt
 from .diffusion.denoiser import Denoiser
+from .diffusion.looks import MOST_PICTURES, Look, facts_of, shape_of, thumbnail
 from .diffusion.models import Model, TextEncoder, Vae
+from .diffusion.preview import LatentColors
 
 __all__ = ["Conditioning", "Denoiser", "Image", "Latent", "Mask", "Model", "Prompt", "Sigmas", "TextEncoder", "Vae"]
 
@@ -24,13 +26,14 @@ class Latent:
     """Pictures in the small space of diffusion: samples [batch, 4, height / 8, width / 8], deviation about 1.
 
     `mask` ([1 or batch, 1, height, width], 0…1, of any size) says where to paint; elsewhere sampling keeps `clean`, the
-    latent as it was before `noise` was added.
+    latent as it was before `noise` was added. `colors` says what it looks like, where its VAE is known.
     """
 
     samples: Tensor
     mask: Tensor | None = None
     clean: Tensor | None = None
     noise: Tensor | None = None
+    colors: LatentColors | None = None
 
     @property
     def nbytes(self) -> int:
@@ -40,6 +43,18 @@ class Latent:
     def non_finite(self) -> str | None:
         """What is not a number in it."""
         return _bad(self.samples, "the latent")
+
+    def peek(self) -> Look:
+        """Its numbers, its mask, and its colours; a noisy one is shown at deviation 1, or it would be black and white.
+
+        Where its VAE is not known, or is of other channels, the colours are those of `LatentColors.plain`.
+        """
+        mask = () if self.mask is None else (("mask", shape_of(self.mask)),)
+        shown, colors = self.samples[:MOST_PICTURES].float(), self.colors
+        if colors is None or len(colors.weights) != shown.shape[1]:
+            colors = LatentColors.plain(shown.shape[1])
+        pictures = [colors.of(each / each.std(correction=0).clamp(min=1)) for each in shown]
+        return Look(facts_of(self.samples) + mask, thumbnail(torch.stack(pictures)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +76,10 @@ class Conditioning:
         """What is not a number in it."""
         return next((fault for prompt in self.prompts if (fault := prompt.non_finite())), None)
 
+    def peek(self) -> Look:
+        """Each prompt: the size of its embedding, and its strength, place and time if they are not the whole."""
+        return Look(tuple((f"prompt {number}", each.in_words) for number, each in enumerate(self.prompts, 1)))
+
 
 @dataclass(frozen=True, eq=False)
 class Image:
@@ -77,6 +96,10 @@ class Image:
         """What is not a number in it."""
         return _bad(self.pixels, "the picture")
 
+    def peek(self) -> Look:
+        """Its numbers, and the first pictures."""
+        return Look(facts_of(self.pixels), thumbnail(self.pixels))
+
 
 @dataclass(frozen=True, eq=False)
 class Mask:
@@ -92,6 +115,10 @@ class Mask:
     def non_finite(self) -> str | None:
         """What is not a number in it."""
         return _bad(self.values, "the mask")
+
+    def peek(self) -> Look:
+        """Its numbers, and the first masks in grey."""
+        return Look(facts_of(self.values), thumbnail(self.values[:, None]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,3 +145,8 @@ class Sigmas:
     def non_finite(self) -> str | None:
         """What is not a number in it."""
         return _bad(self.values, "the schedule")
+
+    def peek(self) -> Look:
+        """How many steps they make, and the levels as a curve."""
+        steps = ("steps", str(len(self))), ("highest of the model", f"{self.largest:.4g}")
+        return Look(steps + facts_of(self.values), curve=[float(level) for level in self.values])

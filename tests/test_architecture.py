@@ -15,12 +15,14 @@ NODES = sorted((ROOT / "nodes").rglob("*.py"))
 SOURCES = [*ENGINE, *NODES]
 # From the bottom up: a module imports from its own level or below.
 LEVELS = [
-    {"errors", "events", "files", "keys", "folders"},
+    {"errors", "events", "files", "keys", "folders", "peek"},
     {"widgets"},
     {"sockets"},
     {"catalogue", "returns"},
     {"document"},
-    {"node", "packs", "parser", "comfyui", "picture"},
+    {"node", "packs", "report"},
+    {"parser", "comfyui", "picture"},
+    {"modes"},
     {"graph"},
     {"plan"},
     {"registry", "cache", "execute"},

@@ -104,6 +104,12 @@ def test_the_schema_takes_workflows_that_parse() -> None:
     Graph.parse(WORKFLOW, REGISTRY.catalogue(), {"output": (Path("output"),)})
 
 
+def test_the_schema_takes_nodes_that_do_not_run_and_lack_what_they_need() -> None:
+    muted = changed("nodes", "walk", to={"type": "Walk", "mode": "bypass"})
+    VALIDATOR.validate(muted)
+    assert list(VALIDATOR.iter_errors(changed("nodes", "walk", to={"type": "Walk"})))
+
+
 def changed(*steps: str, to: Any) -> dict[str, Any]:
     workflow = copy.deepcopy(WORKFLOW)
     place: Any = workflow
@@ -130,6 +136,7 @@ MISTAKES = {
     "node key": changed("nodes", "walk", "inputs", to={}),
     "top key": changed("nods", to={}),
     "version": changed("nodegraph", to=2),
+    "mode": changed("nodes", "walk", "mode", to="off"),
     "id": changed("nodes", "a.b", to=of("Empty", size=1)),
 }
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nodegraph import Graph, InvalidGraph, Link, Problem
 from nodegraph.errors import ProblemKind
-from nodegraph.parser import pointer
+from nodegraph.report import pointer
 from tests.examples import REGISTRY, chain, document, of
 
 CATALOGUE = REGISTRY.catalogue()

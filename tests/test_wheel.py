@@ -30,8 +30,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_the_checkpoint_the_workflows_the_canvas_and_the_licence(wheel: Path) -> None:
     assert list((wheel / "nodes" / "checkpoints").glob("*.safetensors"))
-    shipped = {path.relative_to(wheel / "nodes") for path in (wheel / "nodes" / "workflows").rglob("*.json")}
-    assert shipped == {path.relative_to(ROOT) for path in (ROOT / "workflows").rglob("*.json")}
+    shipped = {path.relative_to(wheel / "nodes") for path in (wheel / "nodes" / "workflows").rglob("*.*")}
+    assert shipped == {path.relative_to(ROOT) for path in (ROOT / "workflows").rglob("*.*")}
+    assert {path.suffix for path in shipped} == {".json", ".png"}
     assert (wheel / "nodegraph" / "py.typed").is_file()
     assert (wheel / "nodegraph" / "web" / "index.html").is_file()
     assert list(wheel.glob("*.dist-info/licenses/LICENSE"))

@@ -1,6 +1,7 @@
 """The shipped workflows: each one is read, runs, and saves the pictures it should."""
 
 import json
+import re
 from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -59,7 +60,7 @@ def registry() -> Registry:
 
 @pytest.fixture
 def runtime(registry: Registry, cache: MemoryCache, tmp_path: Path) -> Runtime:
-    folders = default_folders(output=tmp_path / "output", inputs=(FOLDER,))
+    folders = default_folders(output=tmp_path / "output")
     return Runtime(registry, cache, {**folders, "temp": (tmp_path / "temp",)})
 
 
@@ -71,6 +72,23 @@ def outputs(runtime: Runtime, document: object, *nodes: str) -> list[Any]:
 
 def saved_by(result: Result) -> list[Path]:
     return [artifact.path for artifact in result.artifacts]
+
+
+def test_every_shipped_workflow_says_what_it_is_for_in_one_sentence_and_has_a_small_picture():
+    titles = set[str]()
+    for path in FOLDER.rglob("*.json"):
+        about = cast("dict[str, str]", json.loads(path.read_text())["view"][".about"])
+        assert about.keys() == {"title", "text"}
+        assert len(about["title"]) <= 40
+        assert re.fullmatch(r"[A-Z][^.!?]{20,130}\.", about["text"])
+        titles.add(about["title"])
+        picture = FOLDER / "pictures" / path.relative_to(FOLDER).with_suffix(".png")
+        if path.stem != "evaluate":  # its result is a table of figures
+            assert picture.stat().st_size <= 40 << 10
+            with Picture.open(picture) as opened:
+                assert opened.width <= 256
+    assert len(titles) == len(list(FOLDER.rglob("*.json")))
+    assert len(titles) == len(list((FOLDER / "pictures").rglob("*.png"))) + 1
 
 
 def test_every_shipped_workflow_is_tested_here():
@@ -97,7 +115,7 @@ def test_a_shipped_workflow_saves_its_pictures(runtime: Runtime, name: str):
 @pytest.mark.parametrize("name", SAVED)
 def test_every_node_of_a_shipped_workflow_has_a_place_right_of_what_feeds_it(name: str):
     document = document_of(name)
-    places = {node: tuple(view["at"]) for node, view in document["view"].items()}
+    places = {node: tuple(view["at"]) for node, view in document["view"].items() if node[0] != "."}
     assert places.keys() == document["nodes"].keys()
     assert len(set(places.values())) == len(places)
     for node, described in cast(Nodes, document["nodes"]).items():
@@ -167,7 +185,7 @@ def test_the_document_that_a_picture_carries_is_the_one_that_ran(runtime: Runtim
 
 
 def test_another_prompt_runs_only_what_depends_on_it(registry: Registry, tmp_path: Path):
-    runtime = Runtime(registry, MemoryCache(), default_folders(output=tmp_path, inputs=(FOLDER,)))
+    runtime = Runtime(registry, MemoryCache(), default_folders(output=tmp_path))
     document = quick(document_of("text_to_image"))
     results_of(runtime.run(document))
     document["nodes"]["prompt"]["values"]["text"] = "a green pear"

@@ -6,6 +6,9 @@ export default defineConfig({
   build: {
     target: "es2022",
     assetsInlineLimit: 0,
+    // Three parts in a hundred smaller than what esbuild makes, for a few seconds of building.
+    minify: "terser",
+    terserOptions: { ecma: 2020, module: true, compress: { passes: 3 }, format: { comments: false } },
     modulePreload: false,
     reportCompressedSize: false,
     rollupOptions: {

@@ -7,8 +7,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
+from nodegraph import comfyui
 from nodegraph.catalogue import Catalogue
-from nodegraph.comfyui import api_nodes
 from nodegraph.document import read_document
 from nodegraph.errors import InvalidGraph, UsageError, did_you_mean
 from nodegraph.sockets import Input, holds
@@ -35,8 +35,12 @@ class Assignment:
 
 
 def assign(document: object, assignments: Iterable[Assignment], catalogue: Catalogue) -> object:
-    """The document with the values set, each in the place of a link that stood there. UsageError says every misfit."""
-    changed = deepcopy(document)
+    """The document with the values set, each in the place of a link that stood there. UsageError says every misfit.
+
+    One in ComfyUI's canvas format, whose values have no names, becomes a native one; InvalidGraph if it cannot.
+    """
+    assignments = list(assignments)
+    changed = native(document, catalogue) if assignments and comfyui.is_canvas_format(document) else deepcopy(document)
     misfits: list[UsageError] = []
     for assignment in assignments:
         try:
@@ -50,8 +54,15 @@ def assign(document: object, assignments: Iterable[Assignment], catalogue: Catal
     raise UsageError("\n".join(f"{misfit}; {misfit.hint}" if misfit.hint else str(misfit) for misfit in misfits))
 
 
+def native(document: object, catalogue: Catalogue) -> object:
+    found = comfyui.read(document, catalogue)
+    if found.problems:
+        raise InvalidGraph(found.problems)
+    return found.document
+
+
 def _set(document: object, assignment: Assignment, catalogue: Catalogue) -> None:
-    foreign = api_nodes(document)
+    foreign = comfyui.api_nodes(document)
     kind, values, links = ("type", "values", "links") if foreign is None else ("class_type", "inputs", "inputs")
     nodes = table(document, "nodes") if foreign is None else foreign
     if not nodes:

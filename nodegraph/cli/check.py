@@ -37,5 +37,6 @@ def check_file(file: str, catalogue: Catalogue, models: Path | None) -> int:
     except NodegraphError as error:
         say(error)
         return error.exit_code
-    typer.echo(f"{file}: ok, {len(graph.nodes)} nodes")
+    idle = f", and {len(graph.idle)} that do not run" if graph.idle else ""
+    typer.echo(f"{file}: ok, {len(graph.nodes)} nodes{idle}")
     return 0

@@ -26,7 +26,7 @@ Drawn = Annotated[Format, typer.Option("--format", help="A tree of text, or the 
 def graph(
     file: Workflow, drawing: Drawn = Format.tree, pack: Packs = None, models: Models = None, debug: Debug = False
 ) -> None:
-    """Draw a workflow: which node feeds which."""
+    """Draw a workflow: which node feeds which, of those that run."""
     source = read_source(file)
     with problems_of(source.name):
         parsed = Graph.parse(
@@ -37,7 +37,7 @@ def graph(
 
 
 def tree(graph: Graph) -> Iterator[str]:
-    """Each node that feeds no other, and under it what feeds it; a node met again is named only."""
+    """Each node that feeds no other, and under it what feeds it; a node met again is named only. Last, what is idle."""
     fed = {link.node for node in graph.nodes.values() for link in node.links.values()}
     shown: set[str] = set()
     # A stack of (what to write before the line, what to write before the lines under it, input, node id).
@@ -51,6 +51,8 @@ def tree(graph: Graph) -> Iterator[str]:
             continue
         shown.add(name)
         pending.extend(reversed(list(branches(node, indent))))
+    for name, why in graph.idle.items():
+        yield f"{name} does not run: {why}"
 
 
 def branches(node: Node, indent: str) -> Iterator[tuple[str, str, str, str]]:

@@ -21,8 +21,8 @@ from .state import State
 SAFE_NAME = re.compile(r"[^\w .()-]+")
 LARGEST_SHRUNK = 256 << 20
 POLICY = "sandbox; default-src 'none'"
-ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
 SHOWN = frozenset({"image/png", "image/jpeg", "image/webp", "text/plain"})
+PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".webp": "image/webp"}
 
 
 async def output_path(state: State, asset: Asset) -> Path:
@@ -53,6 +53,12 @@ async def input_path(state: State, name: str) -> Path:
             raise MissingFile("there is no such file") from error
 
     return await asyncio.to_thread(find)
+
+
+async def input_type(state: State, name: str) -> str:
+    """The media type of a file of the input folder: as an upload's is known, or else by its ending."""
+    known = await state.uploads.named(name)
+    return known.media_type if known else PICTURES.get(PurePosixPath(name).suffix.lower(), "application/octet-stream")
 
 
 def file_answer(path: Path, media_type: str, name: str) -> web.FileResponse:
@@ -122,7 +128,7 @@ def input_name(wanted: str, subfolder: str) -> tuple[str, str]:
     parts = [*subfolder.replace("\\", "/").split("/"), name.stem]
     plain = [SAFE_NAME.sub("_", unicodedata.normalize("NFC", part))[:60].strip(" .") for part in parts]
     stem = "/".join([*[part for part in plain[:-1] if part][:3], plain[-1] or "picture"])
-    return stem, name.suffix if name.suffix.lower() in ENDINGS else ".png"
+    return stem, name.suffix if name.suffix.lower() in PICTURES else ".png"
 
 
 def _write(path: Path, content: bytes, replace: bool, root: Path) -> bool:

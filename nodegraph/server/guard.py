@@ -22,6 +22,7 @@ COOKIE = "nodegraph_session"
 SAFE = ("GET", "HEAD", "OPTIONS")
 OPEN = ("/live", "/ready", "/api/v1/session")  # need no token: they tell nothing, or ask for it
 PICTURES = ("image/png", "image/jpeg", "image/webp", "application/octet-stream")
+FOR_PICTURES = ("/api/v1/assets", "/api/v1/convert")
 FRONT_END = ("front_end", "front_end_file")  # the names of the routes to a page that can ask for the token
 HANDLER_SECONDS = 30.0
 # What scripts call themselves. No page can make a browser send these, so they are as good as a header of their own.
@@ -157,7 +158,7 @@ def check_content(request: web.Request, state: State) -> None:
         return
     kind = request.content_type
     # A page of another site cannot send these without asking first, which is refused.
-    if kind == "application/json" or (kind in PICTURES and request.path == "/api/v1/assets"):
+    if kind == "application/json" or (kind in PICTURES and request.path in FOR_PICTURES):
         return
     if kind == "multipart/form-data":
         if not proves_itself(request, state):

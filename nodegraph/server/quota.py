@@ -9,7 +9,7 @@ from typing import Any, cast
 from ..comfyui import api_nodes, in_original
 from ..errors import InvalidGraph, Problem
 from ..graph import Graph, Node
-from ..parser import Object, pointer
+from ..report import Object, pointer
 from .settings import Bounds
 
 BATCHES = ("batch_size", "amount", "length")
@@ -32,6 +32,8 @@ def check_size(graph: Graph, document: object, bounds: Bounds) -> None:
     `document` is what the graph was parsed from, where the problems' pointers resolve.
     """
     problems: list[Problem] = []
+    if len(graph.nodes) > bounds.nodes:  # a subgraph of ComfyUI's may be used many times
+        problems.append(_too_many(len(graph.nodes), bounds.nodes, "nodes"))
     links = sum(len(node.links) for node in graph.nodes.values())
     if links > bounds.links:
         problems.append(_too_many(links, bounds.links, "links"))

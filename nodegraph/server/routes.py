@@ -13,7 +13,7 @@ from typing import Any
 from aiohttp import web
 from jsonschema import Draft202012Validator
 
-from ..parser import pointer
+from ..report import pointer
 from .answers import STATE, Refused, read_object
 from .state import State
 
@@ -57,7 +57,7 @@ Handler = Callable[[Call], Awaitable[web.StreamResponse]]
 class Route:
     """One route of the native API. `body` is the JSON Schema of its body, `gives` of its answer.
 
-    `raw` names the media types of a body, `files` those of an answer, that are not JSON.
+    `raw` names the media types of a body, `files` those of an answer, that are not JSON; the handler reads those.
     """
 
     method: str
@@ -80,7 +80,7 @@ class Route:
         state = request.app[STATE]
         query = read_query(request, self.query)
         body: dict[str, Any] = {}
-        if self.body is not None:
+        if self.body is not None and request.content_type not in self.raw:
             body = await read_object(request, self.most or state.settings.bounds.body)
             check_body(body, self.body)
         return await self.handler(Call(request, state, dict(request.match_info), query, body))
@@ -170,8 +170,9 @@ def _operation(route: Route) -> dict[str, Any]:
     operation["responses"] = answers
     if route.body is not None or route.raw:
         kinds: dict[str, Any] = {kind: {"schema": BINARY} for kind in route.raw}
+        kinds |= {"application/json": {"schema": route.body}} if route.body is not None else {}
         operation["requestBody"] = {
             "required": True,
-            "content": kinds or {"application/json": {"schema": route.body}},
+            "content": kinds,
         }
     return operation

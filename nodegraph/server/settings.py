@@ -15,7 +15,7 @@ from typing import Any, cast
 from platformdirs import user_config_path, user_data_path
 
 from ..errors import MissingFile, UsageError, did_you_mean
-from ..folders import MODELS, packs
+from ..folders import MODELS, packs, shipped_inputs
 from ..service.handle import WorkerSettings
 from ..service.records import Limits
 from ..service.supervisor import Patience
@@ -87,7 +87,7 @@ class Settings:
         roots = (*((self.models,) if self.models else ()), self.data / "models", *packs())
         return {
             **{name: tuple(root / name for root in roots) for name in MODELS},
-            "input": (self.data / "input",),
+            "input": (self.data / "input", *shipped_inputs()),
             "data": (self.data / "data",),
             "output": (self.output_folder,),
             "temp": (self.data / "temp",),

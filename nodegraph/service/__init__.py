@@ -16,5 +16,6 @@ The workers, a process for each device:
     process.py, wording.py, failpoints.py
 And beside them:
     hub.py          events to many listeners
-    uploads.py, shelf.py, library.py     pictures that clients sent, a front end's small files, workflows on disk
+    uploads.py, shelf.py     pictures that clients sent, a front end's small files
+    library.py, history.py   workflows on disk, and what they were before
 """

@@ -16,6 +16,10 @@ log = logging.getLogger(__name__)
 
 MOST_UNREAD = 1000  # frames; beyond, the pipe fills up and the worker's messages wait there
 LONGEST_LINE = 2000
+MOST_ASKED = 32  # questions that a worker has not answered yet
+GONE = {"refused": "result_gone", "message": "the job has not run yet, or its worker was restarted", "hint": None}
+
+Question = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,9 @@ class WorkerHandle:
     _frames: asyncio.Queue[Frame | None] = field(default_factory=lambda: asyncio.Queue(MOST_UNREAD))
     _heard: float = field(default_factory=lambda: asyncio.get_running_loop().time())
     _gone: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked: dict[Question, asyncio.Future[Mapping[str, Any]]] = field(
+        default_factory=dict[Question, "asyncio.Future[Mapping[str, Any]]"]
+    )
     _tasks: list[asyncio.Task[None]] = field(default_factory=list[asyncio.Task[None]])
 
     @classmethod
@@ -126,6 +133,22 @@ class WorkerHandle:
             for task in waiting:
                 task.cancel()
 
+    async def peek(self, job: str, node: str, output: str, seconds: float) -> Mapping[str, Any]:
+        """What an output of a job gave, or under `refused` why it is not told; TimeoutError if the worker is too busy.
+
+        Who asks what is asked already gets the same answer, so that impatience does not make the worker's list longer.
+        """
+        if self._killed or self._gone.is_set():
+            return GONE
+        question = job, node, output
+        answer = self._asked.get(question)
+        if answer is None:
+            if len(self._asked) >= MOST_ASKED:
+                raise TimeoutError
+            answer = self._asked[question] = asyncio.get_running_loop().create_future()
+            self.send({"do": "peek", "of": question})
+        return await asyncio.wait_for(asyncio.shield(answer), seconds)
+
     def end(self) -> None:
         """End the process at once, whatever it does; `said` tells when it is gone."""
         self._killed = True
@@ -140,6 +163,9 @@ class WorkerHandle:
         _, left = await asyncio.wait(self._tasks, timeout=0.5)
         for task in left:
             task.cancel()
+        for answer in self._asked.values():
+            answer.set_result(GONE)
+        self._asked.clear()
         # Or the pipe's transport complains when it is collected.
         if self.process.stdin is not None:
             self.process.stdin.close()
@@ -164,6 +190,10 @@ class WorkerHandle:
             self._heard = asyncio.get_running_loop().time()
             if frame.message["say"] == "beat":
                 self.memory = frame.message["memory"]
+            elif frame.message["say"] == "peek":
+                answer = self._asked.pop(tuple(frame.message.pop("of")), None)
+                if answer is not None:
+                    answer.set_result(frame.message)
             else:
                 await self._frames.put(frame)
         self._gone.set()

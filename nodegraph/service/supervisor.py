@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -17,7 +17,7 @@ from ..errors import NodegraphError, QueueRefused, StaleAttempt
 from .attempts import Attempts
 from .failpoints import failpoint
 from .frames import Frame
-from .handle import WorkerDied, WorkerHandle, WorkerSettings
+from .handle import GONE, WorkerDied, WorkerHandle, WorkerSettings
 from .records import Claim, Entry, Job, Preview, Reason
 from .staging import Staging
 
@@ -34,6 +34,7 @@ class Patience:
     silent: float = 60.0  # without a beat, though one is due each second
     stopping: float = 8.0  # from the request to cancel until the worker is killed
     drain: float = 30.0  # a running job may go on after SIGTERM, until it is given back to the queue
+    peek: float = 5.0  # a question about a result is answered, between two steps of a run
     storage: float = 1.0  # between tries while the database cannot be written
 
 
@@ -117,6 +118,13 @@ class Supervisor:
         for lane in self.lanes.values():
             if lane.worker:
                 lane.worker.send({"do": "free"})
+
+    async def peek(self, device: str | None, job: str, node: str, output: str) -> Mapping[str, Any]:
+        """What an output of a job gave, which a device ran; see `WorkerHandle.peek`."""
+        lane = self.lanes.get(device or "")
+        if lane is None or lane.worker is None or lane.state == "starting":
+            return GONE
+        return await lane.worker.peek(job, node, output, self.patience.peek)
 
     @property
     def alive(self) -> bool:

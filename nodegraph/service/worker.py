@@ -4,13 +4,14 @@ The server starts it as `python -m nodegraph.service.worker` and talks to it ove
 frames. It is told `settings` first, then any number of
 
     {"do": "run", "attempt": n, "job": id, "document": …, "targets": [ids] or null, "texts": {…}}
-    {"do": "cancel", "attempt": n}      {"do": "free"}
+    {"do": "cancel", "attempt": n}      {"do": "free"}      {"do": "peek", "of": [job, node, output]}
 
 and says
 
     {"say": "ready", "catalogue": …}    {"say": "beat", "memory": …} each second, from its first moment on
     {"say": "events", "attempt": n, "events": […]}      {"say": "preview", "attempt": n, "event": …} and the picture
     {"say": "ended", "attempt": n, "how": "done" | "failed" | "cancelled" | "lost", "reason": …}
+    {"say": "peek", "of": [job, node, output], "type": …, "facts": …, "curve": …, "picture": …} or with "refused": kind
 
 It ends when its standard input does. What it or a node prints goes to standard error.
 """
@@ -26,6 +27,7 @@ import sys
 import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic
 from typing import Any, BinaryIO, cast
@@ -46,6 +48,7 @@ from .mouth import Mouth
 from .process import protect_worker
 from .records import LONGEST_MESSAGE, Asset, Reason
 from .staging import Staging
+from .whereabouts import Whereabouts
 from .wording import without_paths
 
 PREVIEW_EVERY = 0.15  # seconds
@@ -67,6 +70,7 @@ class Worker:
         self.cancelled: set[int] = set()
         self._shown, self._kept = 0.0, 0
         self.orders: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.questions: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
         self.hashes = Path(settings["hashes"])
         folders = {name: tuple(map(Path, roots)) for name, roots in settings["folders"].items()}
         self.staging = Staging({name: Path(root) for name, root in settings["staged"].items()})
@@ -74,14 +78,17 @@ class Worker:
         self.runtime = Runtime(
             Registry.from_packs(settings["packs"]), MemoryCache(settings["cache_bytes"]), folders, profile
         )
+        self.whereabouts = Whereabouts(self.runtime.cache)
 
     def listen(self, stream: BinaryIO) -> None:
         """Take orders, for ever; the end of the stream is the end of the server, and so of this process."""
         while frame := read_frame(stream):
             if frame.message["do"] == "cancel":
                 self.cancelled.add(frame.message["attempt"])
-            else:
-                self.orders.put(frame.message)
+                continue
+            if frame.message["do"] == "peek":
+                self.questions.put(frame.message["of"])
+            self.orders.put(frame.message)  # a question too: it wakes a worker that has nothing to do
         os._exit(0)
 
     def serve(self) -> None:
@@ -90,6 +97,8 @@ class Worker:
             order = self.orders.get()
             if order["do"] == "free":
                 self.free()
+            elif order["do"] == "peek":
+                self.answer()
             else:
                 self.mouth.say({"say": "ended", "attempt": order["attempt"], **self.run(order)})
                 self.keep_hashes()
@@ -122,16 +131,25 @@ class Worker:
 
     def events(self, order: Mapping[str, Any]) -> Generator[Event]:
         graph = self.runtime.check(order["document"])
-        graph = Graph(self.staged(graph, order["attempt"]), graph.extras, order["texts"])
+        graph = replace(graph, nodes=self.staged(graph, order["attempt"]), texts=order["texts"])
         for path in self.files(graph):
             for _ in files.hashing(path):
                 self.check(order["attempt"])
         plan = Plan.of(graph, self.runtime.registry, self.runtime.profile, order["targets"])
+        self.whereabouts.note(order["job"], plan)
         yield from execute(plan, self.runtime.cache)
 
     def check(self, attempt: int) -> None:
+        """Between two events: answer what was asked, and stop if that is wished."""
+        self.answer()
         if attempt in self.cancelled:
             raise Stopped
+
+    def answer(self) -> None:
+        """Tell of the results that somebody has asked about."""
+        while not self.questions.empty():
+            question = self.questions.get()
+            self.mouth.say({"say": "peek", "of": question, **self.whereabouts.told(*question)})
 
     def report(self, order: Mapping[str, Any], event: Event) -> None:
         attempt: int = order["attempt"]

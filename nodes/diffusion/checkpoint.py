@@ -70,11 +70,11 @@ def load_checkpoint_steps(path: Path, placement: Placement) -> Work[Checkpoint]:
     exact = placement.exact()
     parts = Part(unet, layout.unet, placement), Part(vae, layout.vae, exact), Part(tower, layout.text, exact)
     yield from _fill(parts, path)
-    pictures = Vae(vae, layout.scale, exact)
+    colors = _colors(unet, Vae(vae, layout.scale, exact))
     return Checkpoint(
-        Model(unet, Parameterization.stable_diffusion(), placement, _colors(unet, pictures)),
+        Model(unet, Parameterization.stable_diffusion(), placement, colors),
         TextEncoder(tower, tokenizer, exact),
-        pictures,
+        Vae(vae, layout.scale, exact, colors),
     )
 
 

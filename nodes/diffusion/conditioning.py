@@ -36,6 +36,16 @@ class Conditioning:
         return self.mask is None and self.start <= 0 and self.end >= 1
 
     @property
+    def in_words(self) -> str:
+        """The size of its embeddings, and what of it is not as usual."""
+        said = [" × ".join(map(str, self.context.shape))]
+        said += [f"pooled {self.pooled.shape[-1]}"] if self.pooled is not None else []
+        said += [f"strength {self.strength:g}"] if self.strength != 1 else []
+        said += ["within a mask"] if self.mask is not None else []
+        said += [f"from {self.start:.0%} to {self.end:.0%} of the way"] if self.start > 0 or self.end < 1 else []
+        return ", ".join(said)
+
+    @property
     def nbytes(self) -> int:
         """The size of its tensors, for caches."""
         tensors = [self.context, *self.inputs.values(), *([] if self.mask is None else [self.mask])]

@@ -7,13 +7,14 @@ estimates. Batching is written here only; guidance, regions and ranges (guidance
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from .conditioning import Conditioning
+from .looks import Look
 from .parameterization import Parameterization, Scalar
 
 
@@ -58,6 +59,10 @@ class Denoiser(ABC):
     def fold(self, x: Tensor, sigma: Scalar, estimates: Iterator[Tensor]) -> Tensor:
         """The estimate, from those of the leaves; takes exactly its own from the iterator."""
 
+    def peek(self) -> Look:
+        """The expression."""
+        return Look((("expression", in_words(self)),))
+
 
 @dataclass(frozen=True, eq=False)
 class Prediction(Denoiser):
@@ -71,6 +76,22 @@ class Prediction(Denoiser):
 
     def fold(self, x: Tensor, sigma: Scalar, estimates: Iterator[Tensor]) -> Tensor:
         return next(estimates)
+
+
+def in_words(part: object, depth: int = 4) -> str:
+    """An expression by the names of its parts and by its numbers, such as Guided(Prediction, Prediction, scale 3).
+
+    What is nested deeper is left out, since a part that is used twice would be told twice at every level.
+    """
+    name = type(part).__name__
+    if not is_dataclass(part):
+        return name
+    values = {field.name: getattr(part, field.name) for field in fields(part)}
+    inner = [each for value in values.values() for each in (value if isinstance(value, tuple) else (value,))]
+    parts = [each for each in (getattr(each, "denoiser", each) for each in inner) if isinstance(each, Denoiser)]
+    said = [in_words(each, depth - 1) for each in parts] if depth else ["…"] * bool(parts)
+    said += [f"{field} {value:g}" for field, value in values.items() if isinstance(value, float | int)]
+    return f"{name}({', '.join(said)})" if said else name
 
 
 def evaluate(leaves: Sequence[Leaf], sigma: Scalar) -> list[Tensor]:

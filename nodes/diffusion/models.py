@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from .conditioning import Conditioning
 from .devices import Placement
+from .looks import Look, network_facts
 from .parameterization import Parameterization
 from .preview import LatentColors
 from .progress import Done, Work, finish
@@ -48,6 +49,19 @@ class Model:
         """The size of the weights, for caches."""
         return size_of(self.unet)
 
+    def peek(self) -> Look:
+        """What the network is, what its output means, and the noise levels that it knows."""
+        levels = self.parameterization
+        config = self.unet.config
+        return Look(
+            (
+                *network_facts(self.unet, self.placement),
+                ("predicts", {"eps": "the noise", "v": "the velocity", "x0": "the original"}[levels.prediction]),
+                ("noise levels", f"{levels.sigma_min:.4g} … {levels.sigma_max:.4g}"),
+                ("channels", f"{config.in_channels} in, {config.out_channels} out, {config.context_channels} of text"),
+            )
+        )
+
 
 @dataclass(frozen=True, eq=False)
 class TextEncoder:
@@ -81,14 +95,25 @@ class TextEncoder:
         """The size of the weights, for caches."""
         return size_of(self.tower)
 
+    def peek(self) -> Look:
+        """What the network is, and how much text it reads at once."""
+        config = self.tower.config
+        used = f"{config.layers - self.skip} of {config.layers}" if self.skip else f"{config.layers}"
+        size = ("layers", used), ("reads at once", f"{config.length} tokens"), ("channels", f"{config.channels}")
+        return Look(network_facts(self.tower, self.placement) + size)
+
 
 @dataclass(frozen=True, eq=False)
 class Vae:
-    """An autoencoder; latents are given in the U-Net's scale, of deviation about 1."""
+    """An autoencoder; latents are given in the U-Net's scale, of deviation about 1.
+
+    `preview` says which colours its latents have, where that was measured.
+    """
 
     autoencoder: Autoencoder
     scale: float
     placement: Placement
+    preview: LatentColors | None = None
 
     @property
     def factor(self) -> int:
@@ -123,6 +148,12 @@ class Vae:
     def nbytes(self) -> int:
         """The size of the weights, for caches."""
         return size_of(self.autoencoder)
+
+    def peek(self) -> Look:
+        """What the network is, and the size of its latents."""
+        size = f"{self.autoencoder.config.latent_channels} channels, a pixel for {self.factor} × {self.factor}"
+        scale = ("latents", size), ("scale", f"{self.scale:.5g}")
+        return Look(network_facts(self.autoencoder, self.placement) + scale)
 
 
 def _layer_by_layer(layers: Sequence[Layer], x: Tensor) -> Work[Tensor]:

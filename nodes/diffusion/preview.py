@@ -40,6 +40,11 @@ class LatentColors:
         solved = torch.linalg.pinv(known) @ _pixels(functional.avg_pool2d(picture, FACTOR))
         return cls(solved[:-1].float(), solved[-1].float())
 
+    @classmethod
+    def plain(cls, channels: int) -> "LatentColors":
+        """For latents of an unknown VAE: the first three channels are red, green and blue, and −2…2 dark to light."""
+        return cls(torch.eye(channels, 3) / 4, torch.full((3,), 0.5))
+
     def of(self, latent: Tensor) -> Tensor:
         """A latent [channels, h, w], on any device, as a picture of as many pixels: [3, h, w] in 0…1, on the CPU."""
         colors = torch.einsum("chw,cd->dhw", latent.float().cpu(), self.weights) + self.offset[:, None, None]

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable
 
-from . import bench_engine, bench_networks, bench_pictures, bench_samplers, bench_server
+from . import bench_engine, bench_networks, bench_pictures, bench_samplers, bench_server, canvas
 from .figure import QUICK, Figure, show
 
 PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
@@ -12,6 +12,7 @@ PARTS: dict[str, Callable[[], Iterable[Figure]]] = {
     "Networks against diffusers and transformers": bench_networks.figures,
     "From a prompt to a picture": bench_pictures.figures,
     "Server": lambda: bench_server.figures(QUICK),
+    canvas.TITLE: canvas.figures,
 }
 
 

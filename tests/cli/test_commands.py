@@ -26,6 +26,15 @@ def test_check_goes_on_after_a_bad_file(command: Command, write: Write) -> None:
     assert result.stdout == "good.json: ok, 4 nodes\n"
 
 
+def test_nodes_that_do_not_run_are_told(command: Command, write: Write) -> None:
+    muted = {"type": "Number", "values": {"value": 9000}, "mode": "mute"}
+    name = write(one=muted, sum={"type": "Add", "values": {"a": 2}}, more={"type": "Add", "links": {"a": "one.int"}})
+    assert command("check", name).stdout == "sum.json: ok, 3 nodes, and 2 that do not run\n"
+    drawn = command("graph", name).stdout
+    assert "one does not run: it is muted\nmore does not run: it needs one, which is muted\n" in drawn
+    assert "└─ value: sum (Add)" in drawn
+
+
 def test_nodes_are_listed_by_category(command: Command) -> None:
     lines = command("nodes").stdout.splitlines()
     assert "numbers" in lines

@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,3 +160,31 @@ def test_a_picture_without_a_workflow_is_refused(command: Command, folder: Path)
     assert result.exit_code == 3
     assert "plain.png" in result.stderr
     assert "carries no workflow" in result.stderr
+
+
+CANVAS: dict[str, Any] = {
+    "nodes": [
+        {"id": 1, "type": "Number", "widgets_values": [2]},
+        {"id": 2, "type": "Add", "widgets_values": [5], "inputs": [{"name": "a", "type": "INT", "link": 1}], "mode": 4},
+        {"id": 3, "type": "Save", "inputs": [{"name": "value", "type": "INT", "link": 2}]},
+    ],
+    "links": [[1, 1, 0, 2, 0, "INT"], [2, 2, 0, 3, 0, "INT"]],
+}
+
+
+def test_what_comfyui_saves_is_run_with_what_is_bypassed(command: Command, folder: Path) -> None:
+    (folder / "drawn.json").write_text(json.dumps(CANVAS))
+    planned = command("run", "drawn.json", "--dry-run", "--set", "1.value=7", "--json").stdout.splitlines()
+    assert [(json.loads(line)["node"], json.loads(line)["action"]) for line in planned] == [
+        ("1", "run"), ("2", "not needed"), ("3", "run"),
+    ]  # fmt: skip
+    assert command("run", "drawn.json", "--set", "1.value=7", "--out", "it.png").exit_code == 0
+    document: Any = workflow_in((folder / "it.png").read_bytes())
+    assert document["nodes"]["1"]["values"] == {"value": 7}
+    assert document["nodes"]["2"]["mode"] == "bypass"
+
+
+def test_a_value_can_be_set_only_in_a_canvas_that_can_be_read(command: Command, folder: Path) -> None:
+    (folder / "drawn.json").write_text(json.dumps({**CANVAS, "nodes": [*CANVAS["nodes"], 7]}))
+    result = command("run", "drawn.json", "--set", "1.value=7")
+    assert (result.exit_code, "expected an object, got 7" in result.stderr) == (3, True)

@@ -24,6 +24,25 @@ class Glimpse:
         return b"\xff\xd8" + bytes(self.size), "image/jpeg"
 
 
+class Riddle:
+    """A value that is described well, badly, or not at all."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+
+    def peek(self) -> object:
+        described: dict[str, object] = {
+            "well": ((("answer", "42"),), png({}), [3.0, 1.0]),
+            "at length": ((("x" * 1000, "\ud800" * 1000),) * 100, bytes(1 << 20), [0.0] * 100_000),
+            "no tuple": 42,
+        }
+        if self.how == "exit":
+            sys.exit(3)
+        if self.how not in described:
+            raise ValueError(f"\ud800 nobody knows: {__file__}")
+        return described[self.how]
+
+
 @node("Number", category="numbers")
 def number(value: int = 1) -> int:
     """A whole number."""
@@ -55,6 +74,12 @@ def sleep(value: int = 0, seconds: float = 0.1, steps: Long = 1, preview: int = 
         time.sleep(seconds / steps)
         yield Progress(step + 1, steps, Glimpse(preview) if preview else None)
     return value
+
+
+@node("Ask", category="faults")
+def ask(how: Literal["well", "at length", "no tuple", "error", "exit"] = "well") -> Riddle:
+    """A value to be looked at."""
+    return Riddle(how)
 
 
 @node("Hang", category="faults")

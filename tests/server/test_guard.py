@@ -134,7 +134,7 @@ def test_a_body_that_is_announced_too_large_is_refused_before_it_is_read(shared:
     assert (answer.status, said(answer)["type"]) == (413, "too_large")
 
 
-@pytest.mark.parametrize("path", ["/prompt", "/api/v1/jobs", "/api/v1/assets", "/settings"])
+@pytest.mark.parametrize("path", ["/prompt", "/api/v1/jobs", "/api/v1/assets", "/api/v1/convert", "/settings"])
 def test_a_body_that_turns_out_too_large_is_refused(shared: Server, path: str) -> None:
     kind = "Content-Type: image/png" if "assets" in path else JSON
     size = 33 << 20 if "assets" in path else 3 << 20

@@ -2,6 +2,7 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from PIL import Image
@@ -49,6 +50,65 @@ def test_workflows_are_saved_with_their_history(server: Server) -> None:
     assert [each["name"] for each in server.get("/api/v1/workflows").json["workflows"]] == ["cats/first"]
     assert server.post(path, method="DELETE").status == 200
     assert server.get(path).status == 404
+
+
+def test_a_workflow_is_renamed_and_its_versions_go_with_it(server: Server) -> None:
+    path = "/api/v1/workflows/cats/first"
+    first = server.post(path, {"workflow": {}}, method="PUT").json
+    saved = server.post(path, {"workflow": NUMBER}, method="PUT").json
+    server.post("/api/v1/workflows/dog", {"workflow": {}}, method="PUT")
+    for body, status in (
+        ({"to": "dog"}, 409), ({"to": "tom", "version": first["version"]}, 409), ({"to": "../tom"}, 422),
+        ({"to": ""}, 422), ({"to": 1}, 400), ({}, 400), ({"to": "tom", "else": 1}, 400),
+    ):  # fmt: skip
+        answer = server.post(f"{path}/move", body)
+        assert answer.status == status, (body, answer.body)
+    assert server.post("/api/v1/workflows/nobody/move", {"to": "tom"}).status == 404
+    moved = server.post(f"{path}/move", {"to": "pets/tom cat", "version": saved["version"]})
+    assert moved.json == saved | {"name": "pets/tom cat"}
+    assert server.get("/api/v1/workflows/pets/tom%20cat").json == moved.json | {"workflow": NUMBER}
+    (older,) = server.get("/api/v1/workflows/pets/tom%20cat/versions").json["versions"]
+    assert (older["version"], older["at"]) == (first["version"], first["at"])
+    assert server.get(path).status == 404
+    assert server.get(f"{path}/versions").json == {"versions": []}
+
+
+def test_what_a_deleted_workflow_was_can_be_saved_again(server: Server) -> None:
+    path = "/api/v1/workflows/cat"
+    saved = server.post(path, {"workflow": NUMBER}, method="PUT").json
+    assert server.post(path, method="DELETE").status == 200
+    (version,) = server.get(f"{path}/versions").json["versions"]
+    assert (version["version"], version["at"]) == (saved["version"], saved["at"])
+    workflow = server.get(f"{path}/versions/{version['name']}").json["workflow"]
+    assert server.post(path, {"workflow": workflow, "version": ""}, method="PUT").json["version"] == saved["version"]
+
+
+def test_saving_every_second_and_looking_at_the_versions_do_not_disturb_each_other(server: Server) -> None:
+    path = "/api/v1/workflows/cat"
+    with ThreadPoolExecutor(4) as threads:
+        saves = [threads.submit(server.post, path, {"workflow": {"n": n}}, "PUT") for n in range(100)]
+        looks = [threads.submit(server.get, f"{path}/versions") for _ in range(50)]
+    assert {each.result().status for each in (*saves, *looks)} == {200}
+    assert 50 <= len(server.get(f"{path}/versions").json["versions"]) <= 120
+
+
+def test_pictures_that_nodes_can_read_are_shown_by_name(shared: Server) -> None:
+    folder = shared.data / "input" / "pets"
+    folder.mkdir(exist_ok=True)
+    Image.new("RGB", (300, 200), "red").save(folder / "red cat.jpg")
+    (folder / "notes.txt").write_text("none")
+    whole = shared.get("/api/v1/files/input/pets/red%20cat.jpg")
+    assert (whole.status, whole.headers["Content-Type"]) == (200, "image/jpeg")
+    assert whole.body == (folder / "red cat.jpg").read_bytes()
+    small = shared.get("/api/v1/files/input/pets/red%20cat.jpg/thumbnail?size=64")
+    assert (small.headers["Content-Type"], Image.open(io.BytesIO(small.body)).size) == ("image/jpeg", (64, 43))
+    assert shared.get("/api/v1/files/input/example.png/thumbnail").status == 200
+    text = shared.get("/api/v1/files/input/pets/notes.txt")
+    assert text.headers["Content-Disposition"].startswith("attachment")
+    assert shared.get("/api/v1/files/input/pets/notes.txt/thumbnail").json["type"] == "not_a_picture"
+    for name in ("none.png", "none.png/thumbnail", "pets", "../server.toml", ".hidden", "pets//notes.txt"):
+        assert shared.get(f"/api/v1/files/input/{name}").status == 404, name
+    assert shared.get("/api/v1/files/input/example.png/thumbnail?size=1").status == 400
 
 
 def test_an_upload_is_an_asset_that_nodes_can_read(shared: Server) -> None:

@@ -27,7 +27,8 @@ PATHS = (
     "GET /api/v1/assets/{}/metadata", "GET /api/v1/jobs/{}", "GET /api/v1/jobs/{}/workflow", "GET /history/{}",
     "GET /api/v1/workflows/{}", "GET /api/v1/workflows/{}/versions", "GET /api/v1/workflows/a/versions/{}",
     "GET /api/v1/workflows/{}/versions/00000001", "GET /userdata/{}", "GET /api/userdata/{}", "GET /models/{}",
-    "GET /settings/{}", "GET /jobs/{}", "POST /userdata/{}/move/{}",
+    "GET /settings/{}", "GET /jobs/{}", "POST /userdata/{}/move/{}", "GET /api/v1/files/input/{}",
+    "GET /api/v1/files/input/{}/thumbnail", "GET /api/v1/templates/{}", "GET /api/v1/templates/{}/picture",
 )  # fmt: skip
 QUERIES = (
     "/view?filename={}", "/view?filename={}&type=input", "/view?filename={}&type=temp", "/view?filename=a.png&type={}",
@@ -128,6 +129,12 @@ def test_workflows_are_saved_and_removed_in_their_folder_alone(trapped: Server, 
             judged(line.ask("PUT", f"/api/v1/workflows/{spelling}", body), spelling)
             judged(line.ask("GET", f"/api/v1/workflows/{spelling}/versions/00000001"), spelling)
             judged(line.ask("DELETE", f"/api/v1/workflows/{spelling}"), spelling)
+        for name in every:
+            assert line.ask("PUT", "/api/v1/workflows/here", body).status == 200
+            moved = line.ask("POST", "/api/v1/workflows/here/move", json.dumps({"to": name}).encode())
+            judged(moved, name)
+            if moved.status == 200:
+                assert line.ask("DELETE", f"/api/v1/workflows/{quote(moved.json['name'])}").status == 200
     assert listing(found.outside) == before
 
 

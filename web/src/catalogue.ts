@@ -72,17 +72,27 @@ function orderTypes(catalogue: Catalogue): ReadonlyMap<string, number> {
 }
 
 /** What an input shows where the document says nothing. */
-export function defaultOf(input: Input): Json {
-  if (input.default !== null || input.widget === null) return input.default;
-  switch (input.widget.kind) {
+export function defaultOf({ default: given, widget }: Pick<Input, "default" | "widget">): Json {
+  return given !== null || widget === null ? given : blankOf(widget);
+}
+
+/** What a new node says of itself: what its widgets show where the server knows no default. */
+export function firstValues({ inputs }: Description): Readonly<Record<string, Json>> {
+  const silent = inputs.filter(({ widget, required, default: given }) => required && given === null && widget !== null && widget.kind !== "file");
+  return Object.fromEntries(silent.map((input): [string, Json] => [input.name, defaultOf(input)]));
+}
+
+/** What a widget shows that was given nothing. */
+export function blankOf(widget: Widget): Json {
+  switch (widget.kind) {
     case "range":
-      return Math.max(0, input.widget.min ?? 0);
+      return Math.max(0, widget.min ?? 0);
     case "seed":
       return 0;
     case "toggle":
       return false;
     case "choice":
-      return input.widget.options[0] ?? "";
+      return widget.options[0] ?? "";
     case "many":
       return [];
     case "color":
@@ -94,6 +104,12 @@ export function defaultOf(input: Input): Json {
       return "";
   }
 }
+
+/** Whether a file is a picture that people bring along, so that it is shown and can be dropped. */
+export const takesPicture = (widget: Widget | null): boolean => widget?.kind === "file" && widget.folder === "input";
+
+/** The input of a node that a picture goes into. */
+export const pictureInput = (node: Description | undefined): Input | null => node?.inputs.find(({ widget }) => takesPicture(widget)) ?? null;
 
 /** Whether a number is one that its widget takes; what it says before the server is asked. */
 export function inRange(widget: Widget, value: Json): boolean {

@@ -1,11 +1,15 @@
 /** What is known of a run: a reducer over the server's events. */
 
+import type { Document } from "./document";
+
 export interface Artifact {
   readonly id: string;
   readonly node: string;
   readonly name: string;
   readonly kind: string;
   readonly media_type: string;
+  /** In bytes. */
+  readonly size?: number;
 }
 export interface Reason {
   readonly kind: string;
@@ -35,6 +39,8 @@ export type NodeRun =
 
 export interface RunState {
   readonly job: string | null;
+  /** What was run, as it was submitted; null if that is not known. */
+  readonly workflow: Document | null;
   readonly state: JobState | "none";
   readonly total: number;
   readonly nodes: Readonly<Record<string, NodeRun>>;
@@ -45,13 +51,15 @@ export interface RunState {
 }
 
 export const IDLE: RunState = {
-  job: null, state: "none", total: 0, nodes: {}, pictures: {}, seconds: null, reason: null,
+  job: null, workflow: null, state: "none", total: 0, nodes: {}, pictures: {}, seconds: null, reason: null,
 };
 
 export const isLive = (run: RunState): boolean => run.state === "queued" || run.state === "running";
 
 /** A new job takes the place of the one before; its pictures stay until there are new ones. */
-export const follow = (run: RunState, job: string): RunState => ({ ...IDLE, job, state: "queued", pictures: run.pictures });
+export const follow = (run: RunState, job: string, workflow: Document | null = null): RunState => ({
+  ...IDLE, job, state: "queued", pictures: run.pictures, workflow: workflow ?? (run.job === job ? run.workflow : null),
+});
 
 function note(run: RunState, node: string, what: NodeRun): RunState {
   return { ...run, nodes: { ...run.nodes, [node]: what } };

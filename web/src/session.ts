@@ -1,27 +1,32 @@
 /** The life of the canvas: start, listen to the server, keep the work. */
 
-import firstWorkflow from "../../workflows/text_to_image.json";
-import { LAST_JOB, show, told } from "./actions";
+import { openSaved, show, told } from "./actions/files";
+import { overhear } from "./actions/jobs";
 import * as api from "./api";
-import { asDocument, readDocument, type Document } from "./document";
-import { readJson, writeJson } from "./json";
+import { placed } from "./geometry";
+import { record } from "./history";
+import { recall as recallWork, type Work } from "./local";
 import { follow, isLive, tell } from "./run";
-import { isSaving, save } from "./saving";
-import { get, set, subscribe } from "./store";
+import { keepTheWork } from "./saving";
+import { get, newSheet, randomId, set, setSheet, subscribe, type Sheet } from "./store";
+import { watchWindows } from "./windows";
 
-const LOCAL = "nodegraph.work";
-const LOCAL_MS = 200;
-const SERVER_MS = 800;
-const RETRY_MS = 3000;
+const WINDOW = "nodegraph.window";
 
 export async function start(): Promise<void> {
   await told(async () => {
     const [catalogue, files] = await Promise.all([whenReady(api.getCatalogue), api.getFiles()]);
     set({ catalogue, files, locked: false });
-    await restore();
-    keepTheWork();
+    const known = sessionStorage.getItem(WINDOW);
+    const me = known ?? randomId();
+    sessionStorage.setItem(WINDOW, me);
+    await restore(me, known !== null);
+    await openAddress();
+    keepTheWork(me);
+    subscribe(watchWindows(me));
+    addEventListener("hashchange", () => void openAddress());
     api.listen({ opened: () => void opened(), lost: () => set({ connected: false }), told: heard, shown });
-    await recall();
+    await Promise.all(get().sheets.map(retell));
   });
 }
 
@@ -37,71 +42,43 @@ async function whenReady<T>(what: () => Promise<T>): Promise<T> {
   }
 }
 
-interface Work {
-  readonly name: string;
-  readonly version: string;
-  readonly saved: boolean;
-  readonly workflow: Document;
-}
-
-function lastWork(): Work | null {
-  try {
-    const work = readJson(localStorage.getItem(LOCAL) ?? "null") as Work | null;
-    return work && { ...work, workflow: asDocument(work.workflow) };
-  } catch {
-    return null;
-  }
+/** `#name` opens the saved workflow of that name. */
+async function openAddress(): Promise<void> {
+  const name = decodeURIComponent(location.hash.slice(1));
+  if (name === "") return;
+  history.replaceState(null, "", location.pathname);
+  await openSaved(name);
 }
 
 /** The work of last time; where all of it had been saved, as the server has it now. */
-async function restore(): Promise<void> {
-  const work = lastWork();
-  if (!work) {
-    show("text_to_image", "", readDocument(JSON.stringify(firstWorkflow)));
+async function restore(desk: string, mine: boolean): Promise<void> {
+  const { works, active } = await recallWork(desk);
+  const sheets = await Promise.all(works.map((work) => asSheet(work, mine)));
+  const [first] = sheets;
+  if (first) {
+    set({ sheets, active: sheets[works.findIndex((work) => work.id === active)]?.id ?? first.id });
     return;
   }
-  show(work.name, work.version, work.workflow);
-  if (!work.saved) {
-    set({ saving: "edited" });
-    return;
-  }
-  const there = work.version === "" ? null : await api.readWorkflow(work.name).catch(() => null);
-  if (there && there.version !== work.version) show(there.name, there.version, there.workflow);
+  const [template] = await api.listTemplates().catch(() => []);
+  if (template) show(template.title, "", (await api.readTemplate(template.name)).workflow);
 }
 
-/** Write every change to this browser at once, and to the server soon after. */
-function keepTheWork(): void {
-  let local: ReturnType<typeof setTimeout> | undefined;
-  let remote: ReturnType<typeof setTimeout> | undefined;
-  let before = get();
-  const keep = () => {
-    const { name, version, saving, history } = get();
-    localStorage.setItem(LOCAL, writeJson({ name, version, saved: saving === "saved", workflow: history.present }));
+async function asSheet(work: Work, mine: boolean): Promise<Sheet> {
+  const { name, version, saved, history, job } = work;
+  const base = newSheet(name, version, history.present);
+  const kept: Sheet = {
+    ...base, id: mine ? work.id : base.id, history: { ...history, open: null }, saving: saved ? "saved" : "edited", run: { ...base.run, job },
   };
-  const later = () => {
-    clearTimeout(remote);
-    remote = setTimeout(() => (isSaving() ? later() : void save()), get().saving === "failed" ? RETRY_MS : SERVER_MS);
-  };
-  subscribe(() => {
-    const now = get();
-    const changed = now.history.present !== before.history.present || now.name !== before.name;
-    const unsaved = now.saving !== before.saving && (now.saving === "edited" || now.saving === "failed");
-    const other = now.version !== before.version || now.saving !== before.saving;
-    before = now;
-    if (changed || other) {
-      clearTimeout(local);
-      local = setTimeout(keep, LOCAL_MS);
-    }
-    if ((changed && now.saving === "edited") || unsaved) later();
-  });
-  if (get().saving === "edited") later();
-  addEventListener("pagehide", keep);
+  const there = saved && version !== "" ? await api.readWorkflow(name).catch(() => null) : null;
+  if (!there || there.version === version) return kept;
+  const { catalogue } = get();
+  return { ...kept, version: there.version, history: record(kept.history, catalogue ? placed(there.workflow, catalogue) : there.workflow) };
 }
 
 async function opened(): Promise<void> {
-  set({ connected: true });
+  set({ connected: true, beat: get().beat + 1 });
   await refreshQueue();
-  if (isLive(get().run)) await recall();
+  await Promise.all(get().sheets.filter(({ run }) => isLive(run)).map(retell));
 }
 
 async function refreshQueue(): Promise<void> {
@@ -109,27 +86,33 @@ async function refreshQueue(): Promise<void> {
   if (queue) set({ queue });
 }
 
-/** The run that this browser started last, told again from the start. */
-async function recall(): Promise<void> {
-  const [name, kept] = JSON.parse(localStorage.getItem(LAST_JOB) ?? "[]") as string[];
-  const job = get().run.job ?? (name === get().name ? kept : undefined);
-  if (job === undefined) return;
-  const events = await api.getEvents(job).catch(() => []);
-  if (events.length > 0) set({ run: tell(follow(get().run, job), events) });
+/** The last run of a workflow, told again from the start. */
+async function retell({ id, run }: Sheet): Promise<void> {
+  if (run.job === null) return;
+  const { job } = run;
+  const [events, workflow] = await Promise.all([
+    api.getEvents(job).catch(() => []), run.workflow ?? api.getJobWorkflow(job).catch(() => null),
+  ]);
+  if (events.length > 0) setSheet({ run: tell(follow(run, job, workflow), events) }, id);
 }
 
 function heard(batch: api.Batch): void {
-  if (batch.events.some((event) => event.event === "job")) void refreshQueue();
-  if (batch.job !== get().run.job) return;
-  const run = tell(get().run, batch.events);
-  set({ run });
+  if (batch.events.some((event) => event.event === "job")) {
+    set({ beat: get().beat + 1 });
+    void refreshQueue();
+  }
+  const mine = get().sheets.find(({ run }) => run.job === batch.job);
+  if (!mine) return overhear(batch.job, batch.events);
+  const run = tell(mine.run, batch.events);
+  setSheet({ run }, mine.id);
   if (run.state === "done") void api.getFiles().then((files) => set({ files }), () => null);
 }
 
 function shown(job: string, node: string, picture: Blob): void {
-  if (job !== get().run.job) return;
-  const { previews } = get();
-  const old = previews[node];
+  const mine = get().sheets.find(({ run }) => run.job === job);
+  if (!mine) return;
+  const old = mine.previews[node];
   if (old !== undefined) URL.revokeObjectURL(old);
-  set({ previews: { ...previews, [node]: URL.createObjectURL(picture) } });
+  setSheet({ previews: { ...mine.previews, [node]: URL.createObjectURL(picture) } }, mine.id);
 }
+

@@ -76,9 +76,9 @@ describe("geometry", () => {
 
   test("sockets and sizes are on the grid", () => {
     for (const node of nodes) {
-      const shape = shapeOf(node, { type: node.name }, { picture: true, message: true });
+      const shape = shapeOf(node, { type: node.name }, undefined, { picture: true, message: true });
       expect(shape.height % GRID).toBe(0);
-      expect(handlesOf(catalogue, shape).every((handle) => handle.y % (GRID / 2) === 0 && handle.y < shape.height)).toBe(true);
+      expect(handlesOf(catalogue, node, shape).every((handle) => handle.y % (GRID / 2) === 0 && handle.y < shape.height)).toBe(true);
     }
   });
 

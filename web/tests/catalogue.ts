@@ -19,6 +19,7 @@ export const catalogue: Catalogue = {
       node("LoadModel", "loaders", [], { model: "Model", clip: "Clip" }),
       node("Prompt", "text", [input("clip", "Clip"), text], { conditioning: "Conditioning" }),
       node("Sampler", "sampling", [input("model", "Model"), input("positive", "Conditioning"), steps], { latent: "Latent" }),
+      node("Patch", "models", [input("model", "Model")], { model: "Model" }),
       node("Count", "numbers", [], { number: "int" }),
       node("Show", "image", [input("anything", "Any"), input("scale", "float", { widget: { kind: "range", min: 0, max: 1, step: 0.1, whole: false } })], {}),
     ].map((each) => [each.name, each]),

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from ..answers import as_json
 from ..routes import ANYTHING, Call, Route, openapi
-from . import assets, jobs, system, workflows
+from . import assets, convert, files, jobs, results, system, templates, workflows
 
 
 async def describe(call: Call) -> web.StreamResponse:
@@ -16,7 +16,11 @@ async def describe(call: Call) -> web.StreamResponse:
 ROUTES: tuple[Route, ...] = (
     *system.ROUTES,
     *jobs.ROUTES,
+    *results.ROUTES,
     *assets.ROUTES,
+    *convert.ROUTES,
+    *files.ROUTES,
     *workflows.ROUTES,
+    *templates.ROUTES,
     Route("GET", "/openapi.json", describe, "This description.", gives=ANYTHING),
 )

@@ -69,6 +69,8 @@ async def accept(
 
 def check_targets(graph: Graph, targets: list[str] | None, place: str) -> None:
     for index, target in enumerate(targets or ()):
+        if target in graph.idle:
+            raise Refused(422, "idle_node", f"{target} does not run: {graph.idle[target]}", pointer=f"{place}/{index}")
         if target not in graph.nodes:
             hint = did_you_mean(target, graph.nodes)
             raise Refused(422, "unknown_node", "there is no such node to run", pointer=f"{place}/{index}", hint=hint)

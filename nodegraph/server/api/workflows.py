@@ -21,6 +21,12 @@ SAVE = {
     "additionalProperties": False,
     "properties": {"workflow": OBJECT, "version": {"type": "string", "maxLength": 64}},
 }
+MOVE = {
+    "type": "object",
+    "required": ["to"],
+    "additionalProperties": False,
+    "properties": {"to": TEXT, "version": {"type": "string", "maxLength": 64}},
+}
 SAVED = {
     "type": "object",
     "required": ["name", "version", "size", "at"],
@@ -35,13 +41,20 @@ async def list_workflows(call: Call) -> web.StreamResponse:
 
 async def read(call: Call) -> web.StreamResponse:
     saved, content = await asyncio.to_thread(call.state.library.read, call.path["name"])
-    return as_json({**saved.to_json(), "workflow": await asyncio.to_thread(_document, content)})
+    return as_json({**saved.to_json(), "workflow": await asyncio.to_thread(document_in, content)})
 
 
 async def save(call: Call) -> web.StreamResponse:
     """Save a workflow, finished or not. With `version`, only if nobody else has changed it since."""
     content = json.dumps(call.body["workflow"], ensure_ascii=False, indent=2).encode()
     saved = await asyncio.to_thread(call.state.library.save, call.path["name"], content, call.body.get("version"))
+    return as_json(saved.to_json())
+
+
+async def move(call: Call) -> web.StreamResponse:
+    """Give a workflow another name, and its versions along; with `version`, only if nobody has changed it since."""
+    name, body = call.path["name"], call.body
+    saved = await asyncio.to_thread(call.state.library.move, name, body["to"], body.get("version"))
     return as_json(saved.to_json())
 
 
@@ -57,10 +70,10 @@ async def versions(call: Call) -> web.StreamResponse:
 
 async def read_version(call: Call) -> web.StreamResponse:
     content = await asyncio.to_thread(call.state.library.read_version, call.path["name"], call.path["number"])
-    return as_json({"workflow": await asyncio.to_thread(_document, content)})
+    return as_json({"workflow": await asyncio.to_thread(document_in, content)})
 
 
-def _document(content: bytes) -> Any:
+def document_in(content: bytes) -> Any:
     """What a file says, which somebody may have written by hand."""
     try:
         return read_document(content)
@@ -77,6 +90,8 @@ ROUTES = (
     Route("GET", f"/workflows/{NAME}", read, "A saved workflow.", gives=SAVED, refuses=(404, 422)),
     Route("PUT", f"/workflows/{NAME}", save, "Save a workflow at once and wholly.", body=SAVE, gives=SAVED,
           refuses=(404, 409, 413, 422, 507)),
+    Route("POST", f"/workflows/{NAME}/move", move, "Give a workflow another name.", body=MOVE, gives=SAVED,
+          refuses=(404, 409, 413, 422, 507)),
     Route("DELETE", f"/workflows/{NAME}", delete, "Remove a workflow; its versions stay.", gives=OBJECT,
-          refuses=(404, 422)),
+          refuses=(404, 422, 507)),
 )  # fmt: skip

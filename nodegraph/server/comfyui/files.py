@@ -12,7 +12,7 @@ from ...document import read_document
 from ...errors import InvalidGraph, MissingFile, NodegraphError
 from ...service.records import Asset, mapping
 from ..answers import STATE, Refused, as_json
-from ..files import file_answer, input_path, keep_upload, output_path, small_picture
+from ..files import file_answer, input_path, input_type, keep_upload, output_path, small_picture
 from ..pictures import BadPicture, masked
 from ..state import State
 
@@ -34,18 +34,11 @@ async def _found(state: State, query: Any) -> tuple[Any, str, str]:
     name = "/".join(part for part in (query.get("subfolder", ""), query.get("filename", "")) if part)
     kind = query.get("type", "output")
     if kind == "input":
-        path = await input_path(state, name)
-        known = await state.uploads.named(name)
-        return path, known.media_type if known else _media_type(name), name
+        return await input_path(state, name), await input_type(state, name), name
     assets: list[Asset] = await state.jobs.assets_named(kind, name)
     if not assets:
         raise MissingFile("there is no such file")
     return await output_path(state, assets[0]), assets[0].output.media_type, name
-
-
-def _media_type(name: str) -> str:
-    endings = {"png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "webp": "image/webp"}
-    return endings.get(name.rpartition(".")[2].lower(), "application/octet-stream")
 
 
 async def upload(request: web.Request) -> web.StreamResponse:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Callable, Iterable
 from typing import Any, cast
 
 from aiohttp import web
 
-from ...comfyui import api_nodes
+from ...comfyui import api_nodes, is_canvas_format, read
 from ...errors import Conflict, InvalidGraph, NodegraphError, Problem
+from ...graph import Graph
 from ...service.jobs import CLIENT, IDENTIFIER
 from ...service.records import Job, Submitted, mapping
 from ..answers import MOST_TOLD, STATE, Refused, as_json, beneath, fault, read_object, status_of
@@ -35,7 +37,7 @@ async def post_prompt(request: web.Request) -> web.StreamResponse:
     body: dict[str, Any] = {}
     try:
         body = await read_object(request, 2 * state.settings.bounds.body)
-        document = _prompt(body)
+        document = await _readable(state, _prompt(body))
         targets, errors = await _checked(state, document, _wanted(body))
         receipt = await accept(
             state,
@@ -56,6 +58,16 @@ def _prompt(body: dict[str, Any]) -> dict[str, Any]:
         pointer = "/prompt" if "prompt" in body else ""
         raise Refused(400, "no_prompt", "No prompt provided", pointer=pointer)
     return cast("dict[str, Any]", document)
+
+
+async def _readable(state: State, document: dict[str, Any]) -> dict[str, Any]:
+    """The document itself; as a native one if it is as the canvas saves it, which clients seldom send."""
+    if not is_canvas_format(document):
+        return document
+    native = await asyncio.to_thread(read, document, (await state.nodes()).catalogue)
+    if native.problems:
+        raise beneath(InvalidGraph(native.problems), "/prompt")
+    return cast("dict[str, Any]", native.document)
 
 
 def _text(body: dict[str, Any], name: str, pattern: str) -> str:
@@ -99,7 +111,7 @@ async def _checked(
         await _check(state, document)  # or what is wrong is told
         raise Refused(400, "prompt_no_outputs", "Prompt has no outputs", pointer="/prompt")
     try:
-        await _check(state, document)
+        graph = await _check(state, document)
     except InvalidGraph as error:
         nodes = api_nodes(document)
         broken = {problem.node for problem in error.problems}
@@ -111,12 +123,15 @@ async def _checked(
         document.clear()
         document.update(kept)
         return None, node_errors(error.problems[:MOST_TOLD], {**_types(kept), **_types_of(nodes or {})})
-    return (outputs if wanted is not None else None), {}
+    running = [node_id for node_id in outputs if node_id not in graph.idle]
+    if not running:
+        raise Refused(400, "prompt_no_outputs", "Prompt has no outputs that run", pointer="/prompt")
+    return (running if wanted is not None else None), {}
 
 
-async def _check(state: State, document: dict[str, Any]) -> None:
+async def _check(state: State, document: dict[str, Any]) -> Graph:
     try:
-        await state.check(document)
+        return await state.check(document)
     except InvalidGraph as error:
         raise beneath(error, "/prompt") from error
 

@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from ..looks import Look, network_facts
 from ..safetensors_file import BadCheckpoint, read_header, write_safetensors
 from .concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
 from .loop import mixed_precision
@@ -38,6 +39,11 @@ class Classifier(nn.Module):
         """Pictures [batch, 3, 64, 64] in −1…1 → logits of each question; tint 0 means none."""
         features = self.features(pictures).flatten(1)
         return {name: head(features) for name, head in self.heads.items()}
+
+    def peek(self) -> Look:
+        """What the network is, and what it tells apart."""
+        questions = ", ".join(f"{count} of {name}" for name, count in HEADS.items())
+        return Look((*network_facts(self), ("tells apart", questions)))
 
 
 class ClassifierTask:

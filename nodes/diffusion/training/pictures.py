@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ..looks import MOST_PICTURES, Look, thumbnail
 from .concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
 
 NO_TINT = -1
@@ -42,6 +43,12 @@ class PictureSet:
         colour = torch.where(tinted, tint(colour, tints[:, :, None, None]), colour)
         grounds = torch.tensor([list(BACKGROUNDS.values())[s.background] for s in scenes]).float() / 255
         return (colour * alpha + grounds[:, :, None, None] * (1 - alpha)) * 2 - 1
+
+    def peek(self) -> Look:
+        """How much there is to compose of, and some scenes."""
+        count, styles = self.sprites.shape[:2]
+        facts = ("concepts", f"{count} in {styles} styles"), ("shapes", f"{len(self.shapes)}")
+        return Look(facts, thumbnail((self.compose(draw_scenes(MOST_PICTURES, seed=0)) + 1) / 2))
 
     def _sprite(self, scene: Scene) -> Tensor:
         if scene.subject >= len(self.sprites):

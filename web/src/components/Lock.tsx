@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { told } from "../actions";
+import { told } from "../actions/files";
 import { logIn } from "../api";
 import { useStore } from "../store";
 

@@ -1,11 +1,15 @@
-import { useEffect, useId, useMemo, useRef, useState, type KeyboardEvent } from "react";
+import { useEffect, useId, useMemo, useRef, useState } from "react";
 
-import { addNode } from "../actions";
-import { fitting, type Catalogue, type Description } from "../catalogue";
-import { search } from "../search";
-import { set, useStore, type Palette as Opened } from "../store";
+import { addNode, join } from "../actions/edit";
+import type { Catalogue } from "../catalogue";
+import { favourites, noteUse, recent, toggleFavourite } from "../liked";
+import { grouped, socketOffers, suitable, type Group, type Offer } from "../offers";
+import { set, sheet, useStore, type Palette as Opened } from "../store";
+import { About } from "./About";
+import { Icon } from "./Icon";
+import { useList } from "./useList";
 
-const SIZE = { width: 360, height: 400 };
+const SIZE = { width: 480, height: 536 };
 const EDGE = 16;
 
 const close = () => set({ palette: null });
@@ -16,81 +20,125 @@ export function Palette({ catalogue }: { readonly catalogue: Catalogue }) {
   return palette && <List catalogue={catalogue} palette={palette} />;
 }
 
+function choose(offer: Offer | undefined): void {
+  if (offer?.kind === "socket") join(offer.end);
+  if (offer?.kind !== "node") return;
+  noteUse(offer.node.name);
+  addNode(offer.node);
+}
+
+/** The focus goes back to where it was, unless it went on by itself. */
+function useFocusBack(): void {
+  useEffect(() => {
+    const before = document.activeElement;
+    return () => {
+      setTimeout(() => {
+        const isLost = document.activeElement === document.body || document.activeElement === null;
+        if (isLost && (before instanceof HTMLElement || before instanceof SVGElement)) before.focus({ preventScroll: true });
+      }, 60);
+    };
+  }, []);
+}
+
+function placeholderOf({ wire, into }: Opened): string {
+  if (wire) return `What fits ${wire.type}`;
+  return into ? "A node that fits into this wire" : "Add a node";
+}
+
 function List({ catalogue, palette }: { readonly catalogue: Catalogue; readonly palette: Opened }) {
   const [query, setQuery] = useState("");
-  const [at, setAt] = useState(0);
-  const box = useRef<HTMLDivElement>(null);
+  const [liked, setLiked] = useState(favourites);
+  const [used] = useState(recent);
   const id = useId();
-  const { wire, screen } = palette;
-  const found = useMemo(() => {
-    const nodes = Object.values(catalogue.nodes);
-    return search(wire ? nodes.filter((node) => fitting(catalogue, node, wire) !== null) : nodes, query);
-  }, [catalogue, wire, query]);
-  const chosen = found[at];
-
-  useEffect(() => {
-    box.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" });
-  }, [at, found]);
-
-  const onKeyDown = (event: KeyboardEvent) => {
-    const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
-    if (step !== 0) setAt((found.length + at + step) % Math.max(1, found.length));
-    else if (event.key === "Enter" && chosen) addNode(chosen);
-    else if (event.key === "Escape") close();
-    else return;
-    event.preventDefault();
-    event.stopPropagation();
+  const field = useRef<HTMLInputElement>(null);
+  useFocusBack();
+  const all = useMemo(() => {
+    const { present } = sheet().history;
+    return { nodes: suitable(present, catalogue, palette), sockets: socketOffers(present, catalogue, palette) };
+  }, [catalogue, palette]);
+  const groups = useMemo(() => grouped(all.sockets, all.nodes, query, { favourites: liked, recent: used }), [all, query, liked, used]);
+  const flat = useMemo(() => groups.flatMap(({ offers }) => offers), [groups]);
+  const { at, setAt, box, onKeyDown } = useList({ count: flat.length, query, onEnter: (now) => choose(flat[now]), onEscape: close });
+  const chosen = flat[at];
+  const like = (offer: Offer | undefined) => {
+    if (offer?.kind === "node") setLiked(toggleFavourite(offer.node.name));
+    field.current?.focus();
   };
+  useEffect(() => field.current?.focus({ preventScroll: true }), []);
+  const height = Math.min(SIZE.height, innerHeight - 2 * EDGE);
+  const width = Math.min(SIZE.width, innerWidth - 2 * EDGE);
   const place = {
-    left: Math.max(EDGE, Math.min(screen[0], innerWidth - SIZE.width - EDGE)),
-    top: Math.max(EDGE, Math.min(screen[1], innerHeight - SIZE.height - EDGE)),
+    left: Math.max(EDGE, Math.min(palette.screen[0], innerWidth - width - EDGE)), width,
+    top: Math.max(EDGE, Math.min(palette.screen[1], innerHeight - height - EDGE)), height,
   };
   return (
     <div className="veil" onPointerDown={(event) => event.target === event.currentTarget && close()}>
-      <div className="palette panel" style={{ ...place, ...SIZE }} ref={box} role="dialog" aria-label="Add a node">
+      <div className="palette panel" style={place} ref={box} role="dialog" aria-label="Add a node">
         <input
-          autoFocus className="field search" role="combobox" aria-expanded="true" aria-controls={id}
-          aria-activedescendant={chosen && `${id}-${chosen.name}`} aria-label="Search nodes"
-          placeholder={wire ? `A node that fits ${wire.type}` : "Add a node"} value={query} onKeyDown={onKeyDown}
-          onChange={(event) => {
-            setQuery(event.target.value);
-            setAt(0);
+          ref={field} className="field search" role="combobox" aria-expanded={flat.length > 0} aria-controls={id} aria-autocomplete="list"
+          aria-activedescendant={chosen && `${id}-${at}`} aria-label={placeholderOf(palette)} placeholder={placeholderOf(palette)}
+          autoComplete="off" spellCheck={false} value={query} onChange={(event) => setQuery(event.target.value)}
+          onKeyDown={(event) => {
+            if (event.key.toLowerCase() === "d" && (event.ctrlKey || event.metaKey)) {
+              event.preventDefault();
+              like(chosen);
+            } else onKeyDown(event);
           }}
         />
-        <ul id={id} role="listbox" aria-label="Nodes">
-          {found.map((node, index) => (
-            <Option key={node.name} id={`${id}-${node.name}`} node={node} selected={index === at} onHover={() => setAt(index)}
-              sorted={query === ""} heading={query === "" && node.category !== found[index - 1]?.category} />
-          ))}
-          {found.length === 0 && <li className="none">No node of this name fits here.</li>}
-        </ul>
-        <p className="about">{chosen?.help}</p>
+        <Options id={id} groups={groups} at={at} liked={liked} onHover={setAt} onLike={like} />
+        <About catalogue={catalogue} offer={chosen} liked={chosen?.kind === "node" && liked.includes(chosen.node.name)} onLike={() => like(chosen)} />
       </div>
     </div>
   );
 }
 
-interface OptionProps {
+interface OptionsProps {
   readonly id: string;
-  readonly node: Description;
-  readonly selected: boolean;
-  readonly sorted: boolean;
-  readonly heading: boolean;
-  readonly onHover: () => void;
+  readonly groups: readonly Group[];
+  readonly at: number;
+  readonly liked: readonly string[];
+  readonly onHover: (at: number) => void;
+  readonly onLike: (offer: Offer) => void;
 }
 
-function Option({ id, node, selected, sorted, heading, onHover }: OptionProps) {
+function Options({ id, groups, at, liked, onHover, onLike }: OptionsProps) {
+  const firsts = groups.map((_, index) => groups.slice(0, index).reduce((sum, { offers }) => sum + offers.length, 0));
+  if (groups.length === 0) return <p className="options none" id={id}>Nothing of this name fits here.</p>;
   return (
-    <>
-      {heading && (
-        <li role="presentation" className="heading">
-          {node.category}
-        </li>
-      )}
-      <li id={id} role="option" aria-selected={selected} onPointerMove={selected ? undefined : onHover} onClick={() => addNode(node)}>
-        <span>{node.title}</span>
-        {!sorted && <small>{node.category}</small>}
-      </li>
-    </>
+    <div className="options" id={id} role="listbox" aria-label="Nodes">
+      {groups.map(({ title, offers }, group) => (
+        <div role="group" aria-label={title} key={title}>
+          <div role="presentation" className="heading">{title}</div>
+          {offers.map((offer, index) => {
+            const place = (firsts[group] ?? 0) + index;
+            return (
+              <div
+                key={offer.id} id={`${id}-${place}`} role="option" aria-selected={place === at} data-offer={offer.id}
+                onPointerMove={place === at ? undefined : () => onHover(place)} onClick={() => choose(offer)}
+              >
+                <span>{offer.title}</span>
+                <small>{offer.detail}</small>
+                {offer.kind === "node" && <Star on={liked.includes(offer.node.name)} onClick={() => onLike(offer)} />}
+              </div>
+            );
+          })}
+        </div>
+      ))}
+    </div>
+  );
+}
+
+/** For the pointer only: the button below does it for everyone. */
+function Star({ on, onClick }: { readonly on: boolean; readonly onClick: () => void }) {
+  return (
+    <span
+      className={`star ${on ? "on" : ""}`} aria-hidden="true"
+      onClick={(event) => {
+        event.stopPropagation();
+        onClick();
+      }}
+    >
+      <Icon name="star" />
+    </span>
   );
 }

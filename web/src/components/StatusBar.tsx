@@ -1,6 +1,7 @@
-import { cancel } from "../actions";
+import { cancel } from "../actions/run";
 import { isLive, progress, type RunState } from "../run";
-import { useStore } from "../store";
+import { set, useSheet, useStore } from "../store";
+import { TimeLeft } from "./TimeLeft";
 
 function summary(run: RunState): string {
   const reused = Object.values(run.nodes).filter((node) => node.state === "reused").length;
@@ -23,7 +24,7 @@ function summary(run: RunState): string {
 }
 
 export function StatusBar() {
-  const run = useStore((state) => state.run);
+  const run = useSheet((sheet) => sheet.run);
   const queue = useStore((state) => state.queue);
   const connected = useStore((state) => state.connected);
   const others = queue ? queue.queued + queue.running - (isLive(run) ? 1 : 0) : 0;
@@ -39,10 +40,15 @@ export function StatusBar() {
           <button type="button" className="button small" onClick={() => void cancel()}>
             Cancel
           </button>
+          <TimeLeft />
         </>
       )}
       <span className="space" />
-      {others > 0 && <span>{others} more in the queue</span>}
+      {others > 0 && (
+        <button type="button" className="button small" onClick={() => set({ panel: "queue" })}>
+          {others} more in the queue
+        </button>
+      )}
       <span className="hint">
         <kbd>/</kbd> add a node
       </span>

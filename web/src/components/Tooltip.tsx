@@ -1,55 +1,40 @@
-import { useEffect, useState } from "react";
+import { useLayoutEffect } from "react";
 
-const DELAY = 350;
-const WIDTH = 300;
-const GAP = 8;
+import { beside, type Side } from "../place";
+import type { Box } from "../scenery";
+import { useTip } from "./useTip";
+import { wireAt } from "./WireTip";
 
-interface Tip {
-  readonly text: string;
-  readonly left: number;
-  readonly top: number | undefined;
-  readonly bottom: number | undefined;
+const WIDTH = 304;
+
+const HELP = { find: (under: Element) => (wireAt(under) ? null : under.closest('[data-help]:not([data-help=""])')), delay: 350, reach: Infinity };
+
+/** What must stay free, and where the tip goes best: beside a node, so that the rest of it can still be read. */
+function placeOf(element: Element): { box: Box; sides: readonly Side[] } {
+  const { left, top, right, bottom } = element.getBoundingClientRect();
+  const node = element.closest(".react-flow__node")?.getBoundingClientRect();
+  if (!node) return { box: [left, top, right, bottom], sides: ["below", "above", "right", "left"] };
+  const isLeft = left + right < node.left + node.right - 8;
+  return { box: [node.left - 8, top, node.right + 8, bottom], sides: isLeft ? ["left", "right", "below", "above"] : ["right", "left", "below", "above"] };
 }
 
-function tipOf(element: Element): Tip {
-  const box = element.getBoundingClientRect();
-  const below = box.bottom < innerHeight * 0.6;
-  return {
-    text: element.getAttribute("data-help") ?? "",
-    left: Math.max(GAP, Math.min(box.left, innerWidth - WIDTH - GAP)),
-    top: below ? box.bottom + GAP : undefined,
-    bottom: below ? undefined : innerHeight - box.top + GAP,
-  };
+function putBeside(tip: HTMLElement, element: Element): void {
+  const { box, sides } = placeOf(element);
+  const [left, top] = beside(box, [tip.offsetWidth, tip.offsetHeight], [innerWidth, innerHeight], sides);
+  tip.style.left = `${left}px`;
+  tip.style.top = `${top}px`;
 }
 
 /** Says what is under the pointer, or has the focus: anything with `data-help`. */
 export function Tooltip() {
-  const [tip, setTip] = useState<Tip | null>(null);
-  useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const hide = () => {
-      clearTimeout(timer);
-      setTip(null);
-    };
-    const point = (event: Event) => {
-      hide();
-      const element = event.target instanceof Element ? event.target.closest("[data-help]") : null;
-      if (element) timer = setTimeout(() => setTip(tipOf(element)), DELAY);
-    };
-    const gone = ["pointerdown", "keydown", "wheel", "focusout"] as const;
-    document.addEventListener("pointerover", point);
-    gone.forEach((name) => document.addEventListener(name, hide, { capture: true, passive: true }));
-    return () => {
-      hide();
-      document.removeEventListener("pointerover", point);
-      gone.forEach((name) => document.removeEventListener(name, hide, { capture: true }));
-    };
-  }, []);
-  if (!tip) return null;
-  const { text, ...place } = tip;
+  const { id, box, shown } = useTip(HELP);
+  useLayoutEffect(() => {
+    if (box.current && shown) putBeside(box.current, shown.element);
+  }, [box, shown]);
+  if (!shown) return null;
   return (
-    <div className="tip panel" role="tooltip" style={{ ...place, maxWidth: WIDTH }}>
-      {text}
+    <div id={id} ref={box} className="tip panel" role="tooltip" style={{ maxWidth: WIDTH }}>
+      {shown.element.getAttribute("data-help")}
     </div>
   );
 }

@@ -1,107 +1,57 @@
-import { useReactFlow } from "@xyflow/react";
-import { useRef, useState } from "react";
+import { commandOf } from "../commands";
+import { run } from "../actions/run";
+import { set, useSheet, useStore, type Panel } from "../store";
+import { Icon, type IconName } from "./Icon";
+import { helpOf } from "./Keys";
+import { SavingState, Tabs } from "./Tabs";
 
-import { arrange, importText, openShelf, redo, rename, run, startNew, undo } from "../actions";
-import { save } from "../saving";
-import { useStore, type Saving } from "../store";
-import { Icon } from "./Icon";
-
-const SAVING: Readonly<Record<Saving, string>> = {
-  saved: "Saved",
-  edited: "Saving …",
-  saving: "Saving …",
-  conflict: "Changed elsewhere",
-  failed: "Not on the server yet; kept in this browser",
-};
-
-function Name() {
-  const name = useStore((state) => state.name);
-  const saving = useStore((state) => state.saving);
-  const [draft, setDraft] = useState<string | null>(null);
-  const finish = () => {
-    const wanted = draft?.trim() ?? "";
-    setDraft(null);
-    if (wanted !== "" && wanted !== name) rename(wanted);
-  };
+function Tool({ id, icon, enabled = true }: { readonly id: string; readonly icon: IconName; readonly enabled?: boolean }) {
+  const command = commandOf(id);
   return (
-    <>
-      <input
-        className="field title" aria-label="Name of the workflow" data-help="The name that it is saved under" value={draft ?? name}
-        onChange={(event) => setDraft(event.target.value)} onBlur={finish} spellCheck={false}
-        onKeyDown={(event) => event.key === "Enter" && event.currentTarget.blur()}
-      />
-      <span className={`saving ${saving}`} role="status">
-        {SAVING[saving]}
-      </span>
-      {saving === "conflict" && (
-        <button type="button" className="button" onClick={() => void save(true)}>
-          Keep mine
-        </button>
-      )}
-    </>
+    <button type="button" className="icon" aria-label={command?.title} data-help={helpOf(id)} disabled={!enabled} onClick={command?.does}>
+      <Icon name={icon} />
+    </button>
   );
 }
 
-function Files() {
-  const chooser = useRef<HTMLInputElement>(null);
-  const open = async (file: File | undefined) => {
-    if (file) await importText(await file.text(), file.name.replace(/\.json$/i, ""));
-  };
-  return (
-    <>
-      <button type="button" className="button" onClick={() => void startNew()} data-help="Begin an empty workflow">
-        New
-      </button>
-      <button type="button" className="button" onClick={() => void openShelf()} data-help="Open a workflow from the server">
-        Open
-      </button>
-      <button type="button" className="button" onClick={() => chooser.current?.click()} data-help="Open a JSON file; dropping or pasting one works too">
-        File …
-      </button>
-      <input
-        ref={chooser} type="file" accept=".json,application/json" hidden
-        onChange={(event) => {
-          void open(event.target.files?.[0]);
-          event.target.value = "";
-        }}
-      />
-    </>
-  );
-}
+const PANELS: readonly Panel[] = ["queue", "gallery", "json", "history"];
 
-function Edits() {
-  const canUndo = useStore((state) => state.history.past.length > 0);
-  const canRedo = useStore((state) => state.history.future.length > 0);
-  const { fitView } = useReactFlow();
-  const fit = () => void fitView({ padding: 0.08, maxZoom: 1, duration: 200 });
-  return (
-    <>
-      <button type="button" className="icon" aria-label="Undo" data-help="Undo · Ctrl Z" disabled={!canUndo} onClick={undo}>
-        <Icon name="undo" />
-      </button>
-      <button type="button" className="icon" aria-label="Redo" data-help="Redo · Ctrl Shift Z" disabled={!canRedo} onClick={redo}>
-        <Icon name="redo" />
-      </button>
-      <button type="button" className="icon" aria-label="Tidy" data-help="Lay the nodes out in columns" onClick={arrange}>
-        <Icon name="tidy" />
-      </button>
-      <button type="button" className="icon" aria-label="Zoom to fit" data-help="Show the whole workflow · F" onClick={fit}>
-        <Icon name="fit" />
-      </button>
-    </>
-  );
+function Panels() {
+  const panel = useStore((state) => state.panel);
+  return PANELS.map((id) => (
+    <button
+      key={id} type="button" className="icon" aria-label={commandOf(id)?.title} aria-pressed={panel === id} data-help={helpOf(id)}
+      onClick={() => set({ panel: panel === id ? null : id })}
+    >
+      <Icon name={id} />
+    </button>
+  ));
 }
 
 export function TopBar() {
+  const canUndo = useSheet((sheet) => sheet.history.past.length > 0);
+  const canRedo = useSheet((sheet) => sheet.history.future.length > 0);
   return (
     <header className="bar top">
-      <Name />
+      <h1 className="unseen">nodegraph</h1>
+      <button
+        type="button" className="icon" aria-label="Menu" aria-haspopup="menu" data-help="Workflows and commands"
+        onClick={() => set({ menu: { screen: [8, 48], at: [0, 0], on: "file" } })}
+      >
+        <Icon name="menu" />
+      </button>
+      <Tabs />
       <span className="space" />
-      <Files />
+      <SavingState />
       <span className="line" />
-      <Edits />
+      <Tool id="undo" icon="undo" enabled={canUndo} />
+      <Tool id="redo" icon="redo" enabled={canRedo} />
+      <Tool id="tidy" icon="tidy" />
+      <Tool id="fit" icon="fit" />
       <span className="line" />
-      <button type="button" className="button primary" onClick={() => void run()} data-help="Run the workflow · Ctrl Enter">
+      <Panels />
+      <span className="line" />
+      <button type="button" className="button primary" onClick={() => void run()} data-help={helpOf("run")}>
         <Icon name="run" />
         Run
       </button>

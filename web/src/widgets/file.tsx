@@ -5,7 +5,9 @@ import type { Kind, WidgetProps } from ".";
 
 const NONE: readonly string[] = [];
 
+/** The names of the files in a folder. */
+export const useFiles = (folder: string): readonly string[] => useStore((state) => own(state.files, folder) ?? NONE);
+
 export function FileWidget({ widget, ...props }: WidgetProps<Kind<"file">>) {
-  const names = useStore((state) => own(state.files, widget.folder) ?? NONE);
-  return <ChoiceWidget {...props} widget={{ kind: "choice", options: names }} />;
+  return <ChoiceWidget {...props} widget={{ kind: "choice", options: useFiles(widget.folder) }} />;
 }

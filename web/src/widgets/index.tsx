@@ -1,11 +1,12 @@
-import type { Input, Widget } from "../catalogue";
+import { takesPicture, type Input, type Widget } from "../catalogue";
 import type { Json } from "../json";
 import { ChoiceWidget } from "./choice";
 import { ColorWidget } from "./color";
 import { FileWidget } from "./file";
-import { JsonWidget } from "./json";
+import { ManyWidget } from "./many";
 import { MultilineWidget } from "./multiline";
 import { NumberWidget } from "./number";
+import { PictureWidget } from "./picture";
 import { SeedWidget } from "./seed";
 import { TextWidget } from "./text";
 import { ToggleWidget } from "./toggle";
@@ -26,11 +27,17 @@ export type Kind<K extends Widget["kind"]> = Extract<Widget, { kind: K }>;
 export function WidgetFor({ input, ...rest }: Omit<WidgetProps, "widget" | "label"> & { readonly input: Input }) {
   const { widget } = input;
   const props = { ...rest, label: input.help ? `${input.name}: ${input.help}` : input.name };
-  switch (widget?.kind) {
+  if (widget?.kind === "seed") return <SeedWidget {...props} widget={widget} />;
+  if (widget?.kind === "file" && takesPicture(widget)) return <PictureWidget {...props} widget={widget} />;
+  return widget && <ItemWidget {...props} widget={widget} />;
+}
+
+/** A widget that need not be a whole input: an item of a list as well. */
+export function ItemWidget({ widget, ...props }: WidgetProps) {
+  switch (widget.kind) {
     case "range":
-      return <NumberWidget {...props} widget={widget} />;
     case "seed":
-      return <SeedWidget {...props} widget={widget} />;
+      return <NumberWidget {...props} widget={widget} />;
     case "toggle":
       return <ToggleWidget {...props} widget={widget} />;
     case "text":
@@ -45,8 +52,6 @@ export function WidgetFor({ input, ...rest }: Omit<WidgetProps, "widget" | "labe
     case "file":
       return <FileWidget {...props} widget={widget} />;
     case "many":
-      return <JsonWidget {...props} widget={widget} />;
-    case undefined:
-      return null;
+      return <ManyWidget {...props} widget={widget} />;
   }
 }

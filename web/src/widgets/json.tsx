@@ -3,7 +3,7 @@ import { useState } from "react";
 import { readJson, writeJson, type Json } from "../json";
 import type { Kind, WidgetProps } from ".";
 
-/** A list, written as JSON. */
+/** A list of lists, or what is no list though it should be, written as JSON. */
 export function JsonWidget({ id, label, value, invalid, onChange, onSettle }: WidgetProps<Kind<"many">>) {
   const [draft, setDraft] = useState<string | null>(null);
   const type = (text: string) => {

@@ -1,0 +1,87 @@
+"""The shapes of what a canvas says, read leniently: what is not of its shape counts as not there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ..document import Mode
+from ..report import Object
+
+Point = tuple[float, float]
+NOTHING: Object = {}
+FURTHEST = 1e6  # positions beyond are a mistake, or meant to be one
+REROUTE_SIZE = (75, 26)
+MODES: Mapping[int, Mode] = {2: "mute", 4: "bypass"}
+
+
+@dataclass(frozen=True)
+class Item:
+    """A node as the canvas has it, and its place in the list of nodes."""
+
+    id: str
+    index: int
+    type: str
+    body: Object
+
+    @property
+    def mode(self) -> Mode | None:
+        given = self.body.get("mode")
+        return MODES.get(given) if isinstance(given, int) else None
+
+    @property
+    def inputs(self) -> list[Object]:
+        return objects(self.body.get("inputs"))
+
+    @property
+    def values(self) -> list[object]:
+        return listed(self.body.get("widgets_values"))
+
+    @property
+    def center(self) -> Point | None:
+        at, size = located(self), point_of(self.body.get("size")) or REROUTE_SIZE
+        return (at[0] + size[0] / 2, at[1] + size[1] / 2) if at else None
+
+
+def mapping(value: object) -> Object:
+    return cast("Object", value) if isinstance(value, dict) else NOTHING
+
+
+def listed(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def objects(value: object) -> list[Object]:
+    """The items of a list, each as an object, so that they keep their places."""
+    return [mapping(each) for each in listed(value)]
+
+
+def name_of(value: object) -> str | None:
+    """An id, which is a number or text, as text."""
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else None
+
+
+def text_of(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def numbers(value: object, count: int) -> list[float] | None:
+    """The first numbers of a list, or of an object whose keys are "0", "1", …, as older files have them."""
+    keyed = mapping(value)
+    found: list[Any] = [keyed.get(str(place)) for place in range(count)] if keyed else listed(value)[:count]
+    if len(found) < count:
+        return None
+    fine = all(type(each) in (int, float) and math.isfinite(each) and abs(each) <= FURTHEST for each in found)
+    return found if fine else None
+
+
+def point_of(value: object) -> Point | None:
+    found = numbers(value, 2)
+    return (found[0], found[1]) if found else None
+
+
+def located(item: Item) -> Point | None:
+    """Where a node is."""
+    return point_of(item.body.get("pos"))

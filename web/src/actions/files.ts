@@ -1,0 +1,130 @@
+/** Workflows as a whole: open, begin, rename, close; each in a tab of its own. */
+
+import { Refusal, convert, listWorkflows, moveWorkflow, readWorkflow } from "../api";
+import { EMPTY, type Document } from "../document";
+import { placed } from "../geometry";
+import { NotAWorkflow, readDocument } from "../reading";
+import { freeTitle, save, saveAll } from "../saving";
+import { get, newSheet, set, setSheet, sheet, sheetOf } from "../store";
+
+/** Do something on the server; where it refuses, say so. */
+export async function told(action: () => Promise<void>): Promise<void> {
+  try {
+    await action();
+  } catch (error) {
+    if (!(error instanceof Refusal) && !(error instanceof NotAWorkflow)) throw error;
+    const hint = error instanceof Refusal && error.hint ? ` (${error.hint})` : "";
+    set({ notice: error.message + hint, ...(error instanceof Refusal && error.status === 401 && { locked: true }) });
+  }
+}
+
+/** Show a workflow in a new tab, or in the place of an empty one that nobody has touched. */
+export function show(name: string, version: string, document: Document, edited = false): void {
+  performance.mark("nodegraph:open");
+  const { catalogue, sheets, active } = get();
+  const fresh = { ...newSheet(name, version, catalogue ? placed(document, catalogue) : document), saving: edited ? ("edited" as const) : ("saved" as const) };
+  const here = sheet();
+  const blank = here.version === "" && here.history.past.length === 0 && Object.keys(here.history.present.nodes).length === 0;
+  set({
+    sheets: blank ? sheets.map((each) => (each.id === active ? fresh : each)) : [...sheets, fresh],
+    active: fresh.id, notice: null, dialog: null, palette: null, menu: null,
+  });
+}
+
+export function goToSheet(id: string): void {
+  if (sheetOf(id)) set({ active: id, palette: null, menu: null, wire: null });
+}
+
+export function nextSheet(by: number): void {
+  const { sheets, active } = get();
+  const at = sheets.findIndex(({ id }) => id === active);
+  const next = sheets.at((at + by) % sheets.length);
+  if (next) goToSheet(next.id);
+}
+
+/** A name that no open workflow has. */
+const free = (name: string): string => freeTitle(get().sheets.map((each) => each.name), name);
+
+export const startNew = () => show(free("untitled"), "", EMPTY);
+
+/** Close a tab; its work is on the server first, or else it stays open. */
+export async function closeSheet(id: string): Promise<void> {
+  await save(id);
+  const closing = sheetOf(id);
+  if (!closing) return;
+  if (closing.saving !== "saved") {
+    set({ notice: `“${closing.name}” cannot be saved just now, so it stays open.` });
+    return;
+  }
+  Object.values(closing.previews).forEach((url) => URL.revokeObjectURL(url));
+  const { sheets, active } = get();
+  const rest = sheets.filter((each) => each.id !== id);
+  const at = sheets.indexOf(closing);
+  const left = rest.length > 0 ? rest : [newSheet("untitled", "", EMPTY)];
+  const next = left[Math.min(at, left.length - 1)]?.id ?? "";
+  set({ sheets: left, active: active === id ? next : active });
+}
+
+/** Show a workflow from a text or a file, as a new one that takes nobody's name: ours, or of ComfyUI, or in a picture. */
+export async function importFile(file: Blob, name: string): Promise<void> {
+  await told(async () => {
+    const isPicture = file.type === "image/png" || /\.png$/i.test(name);
+    const { workflow, problems } = await convert(isPicture ? file : await file.text());
+    show(free(name.replace(/\.(json|png)$/i, "")), "", workflow, true);
+    setSheet({ problems });
+  });
+}
+
+/** As `importFile`, without the server where it is not needed. */
+export async function importText(text: string, name: string): Promise<void> {
+  const isOurs = text.includes('"nodegraph"');
+  if (!isOurs) return importFile(new Blob([text], { type: "application/json" }), name);
+  await told(() => {
+    show(free(name), "", readDocument(text), true);
+    return Promise.resolve();
+  });
+}
+
+export async function openSaved(name: string): Promise<void> {
+  const open = get().sheets.find((each) => each.name === name);
+  if (open) {
+    goToSheet(open.id);
+    set({ dialog: null });
+    return;
+  }
+  await told(async () => {
+    const found = await readWorkflow(name);
+    show(found.name, found.version, found.workflow);
+  });
+}
+
+/** Another name for the open workflow; what is saved moves with it, history included. */
+export async function rename(name: string): Promise<void> {
+  const { id, name: old, version } = sheet();
+  const wanted = name.trim().replace(/^\/+|\/+$/g, "");
+  if (wanted === "" || wanted === old) return;
+  if (version === "") {
+    setSheet({ name: wanted, saving: "edited" });
+    return;
+  }
+  await told(async () => {
+    await saveAll();
+    const moved = await moveWorkflow(old, wanted);
+    setSheet({ name: moved.name, version: moved.version }, id);
+  });
+}
+
+/** Go on with a copy under another name; the one before stays as it was saved. */
+export async function saveAs(name: string): Promise<void> {
+  const wanted = name.trim().replace(/^\/+|\/+$/g, "");
+  if (wanted === "") return;
+  await told(async () => {
+    const { id, name: old } = sheet();
+    await save(id);
+    if (wanted === old) return;
+    if ((await listWorkflows()).some((each) => each.name === wanted)) throw new Refusal(409, `There is a workflow “${wanted}” already.`);
+    setSheet({ name: wanted, version: "", saving: "edited" }, id);
+    set({ dialog: null });
+    await save(id);
+  });
+}

@@ -1,0 +1,58 @@
+/** Pictures that people bring along: sent to the server, and put into a node that takes one. */
+
+import { getFiles, sendFile } from "../api";
+import { pictureInput, type Catalogue } from "../catalogue";
+import * as documents from "../document";
+import { own, type Document, type End, type Point } from "../document";
+import { chosenIn } from "../flow";
+import { WIDTH, snap } from "../geometry";
+import { get, set, setSheet, sheet } from "../store";
+import { edit, present, settle } from "./edit";
+import { told } from "./files";
+
+export const isPicture = (file: Blob): boolean => file.type.startsWith("image/");
+
+/** Send a picture; the name by which nodes read it, null if the server refused it. */
+export async function sendPicture(file: File | Blob): Promise<string | null> {
+  let name: string | null = null;
+  await told(async () => {
+    name = (await sendFile(file, "name" in file && file.name ? file.name : "picture")).name;
+    set({ files: await getFiles() });
+  });
+  return name;
+}
+
+/** The input that a picture goes into: of the one selected node that takes pictures. */
+function chosenInput(catalogue: Catalogue): End | null {
+  const ends = [...chosenIn(sheet().selected).nodes].flatMap((node): End[] => {
+    const input = pictureInput(own(catalogue.nodes, own(present().nodes, node)?.type ?? ""));
+    return input ? [{ node, socket: input.name }] : [];
+  });
+  return ends.length === 1 ? (ends[0] ?? null) : null;
+}
+
+/** The document with a new node that reads a picture, in the middle of a place; null where no node does. */
+export function withPicture(document: Document, catalogue: Catalogue, name: string, at: Point): { document: Document; id: string } | null {
+  const description = Object.values(catalogue.nodes).find((node) => pictureInput(node) !== null);
+  const input = pictureInput(description);
+  if (!description || !input) return null;
+  const id = documents.freshId(document, description.name);
+  const placed = documents.addNode(document, id, description.name, [snap(at[0] - WIDTH / 2), snap(at[1])]);
+  return { document: documents.setValue(placed, { node: id, socket: input.name }, name), id };
+}
+
+/** Put a picture into the selected node that takes one, or into a new node at a place of the workflow; one step of undo. */
+export async function addImage(file: File | Blob, at: Point): Promise<void> {
+  const { catalogue, active } = get();
+  const name = await sendPicture(file);
+  if (name === null || !catalogue || get().active !== active) return;
+  settle();
+  const chosen = chosenInput(catalogue);
+  const made = chosen ? { document: documents.setValue(present(), chosen, name), id: chosen.node } : withPicture(present(), catalogue, name, at);
+  if (!made) {
+    set({ notice: "No node here reads pictures." });
+    return;
+  }
+  edit(made.document);
+  setSheet({ selected: new Set([made.id]), wires: new Set() });
+}
