@@ -110,12 +110,12 @@ def test_another_name_moves_what_is_saved(page: Page, server: Server) -> None:
     before = page.locator(".tab.active .name").inner_text()
     page.locator(".tab.active .name").dblclick()
     page.keyboard.press("Control+a")
-    page.keyboard.type("folder/other, again")
+    page.keyboard.type("folder/other-again")
     page.keyboard.press("Enter")
-    expect(page.locator(".tab.active .name")).to_have_text("other, again")
+    expect(page.locator(".tab.active .name")).to_have_text("other-again")
     saved(page)
     names = [each["name"] for each in server.get("/api/v1/workflows").json["workflows"]]
-    assert "folder/other, again" in names
+    assert "folder/other-again" in names
     assert before not in names
 
 

@@ -75,8 +75,8 @@ export interface State {
   readonly notice: string | null;
   /** Names of workflows that are open in other windows. */
   readonly elsewhere: ReadonlySet<string>;
-  /** Whether the canvas is seen from so far that details are left out. */
-  readonly far: boolean;
+  /** From how far the canvas is seen: details are left out step by step. */
+  readonly distance: "near" | "far" | "remote";
   /** Where to look; counted, so that going to the same place again is seen. */
   readonly goal: { readonly end: End; readonly count: number } | null;
 }
@@ -95,7 +95,7 @@ const EMPTY_SHEET = newSheet("untitled", "", EMPTY);
 
 let state: State = {
   catalogue: null, files: {}, sheets: [EMPTY_SHEET], active: EMPTY_SHEET.id, wire: null, palette: null, menu: null, panel: null,
-  dialog: null, renaming: null, compare: [], queue: null, others: {}, beat: 0, connected: false, locked: false, notice: null, elsewhere: new Set(), far: false,
+  dialog: null, renaming: null, compare: [], queue: null, others: {}, beat: 0, connected: false, locked: false, notice: null, elsewhere: new Set(), distance: "near",
   goal: null,
 };
 const listeners = new Set<() => void>();

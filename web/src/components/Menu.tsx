@@ -81,7 +81,7 @@ function List({ menu }: { readonly menu: Opened }) {
   const height = shown.reduce((sum, item) => sum + (item === "-" ? 9 : 32), 16);
   const place = { left: Math.max(8, Math.min(menu.screen[0], innerWidth - WIDTH - 8)), top: Math.max(8, Math.min(menu.screen[1], innerHeight - height - 8)) };
   return (
-    <div className="veil" onPointerDown={(event) => event.target === event.currentTarget && close()} onContextMenu={(event) => event.preventDefault()}>
+    <div className="veil" role="region" aria-label="Menu" onPointerDown={(event) => event.target === event.currentTarget && close()} onContextMenu={(event) => event.preventDefault()}>
       <div className="menu panel" role="menu" aria-label="Commands" ref={list} style={{ ...place, width: WIDTH }} onKeyDown={onKeyDown}>
         {shown.map((item, index) => {
           if (item === "-") return <hr key={`line ${index}`} />;

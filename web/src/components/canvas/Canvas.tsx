@@ -12,7 +12,7 @@ import { makeFlow, messagesIn, picturesIn, thingOf } from "../../flow";
 import { DOT } from "../../flow";
 import { GRID, boxesOf } from "../../geometry";
 import { get, set, setSheet, sheet, useSheet, useStore, type Menu } from "../../store";
-import { FarWires } from "./FarWires";
+import { Distance } from "./Distance";
 import { NodeView } from "./NodeView";
 import { DotView, FrameView, NoteView } from "./Scenery";
 import { WireView } from "./WireView";
@@ -25,6 +25,8 @@ const NO_EDGES: Edge[] = [];
 const SNAP: [number, number] = [GRID, GRID];
 /** Seen from farther than this, nodes have no details. */
 const FAR = 0.35;
+/** Seen from farther than this, nothing can be read. */
+const REMOTE = 0.15;
 
 function useFlow(catalogue: Catalogue) {
   const document = useSheet(({ history }) => history.present);
@@ -99,8 +101,8 @@ const colour = (node: Node): string => {
 };
 
 const onMove: OnMove = (_, { zoom }) => {
-  const far = zoom < FAR;
-  if (far !== get().far) set({ far });
+  const distance = zoom < REMOTE ? "remote" : zoom < FAR ? "far" : "near";
+  if (distance !== get().distance) set({ distance });
 };
 const onMoveEnd: OnMove = (_, viewport) => setSheet({ viewport });
 
@@ -141,7 +143,7 @@ function useArrival(catalogue: Catalogue): void {
 
 export function Canvas({ catalogue }: { readonly catalogue: Catalogue }) {
   const { nodes, edges } = useFlow(catalogue);
-  const far = useStore((state) => state.far);
+  const far = useStore((state) => state.distance !== "near");
   useOwnGeometry();
   useGoal();
   useArrival(catalogue);
@@ -151,7 +153,7 @@ export function Canvas({ catalogue }: { readonly catalogue: Catalogue }) {
     set({ palette: { screen, at: toFlow(screen), wire: null, present: false, into: null } });
   };
   return (
-    <main className={`canvas ${far ? "far" : ""}`} onDoubleClick={openPalette} aria-label="Workflow">
+    <main className="canvas" onDoubleClick={openPalette} aria-label="Workflow">
       <ReactFlow
         nodes={nodes} edges={far ? NO_EDGES : edges} nodeTypes={NODE_TYPES} edgeTypes={EDGE_TYPES} onInit={setCamera}
         onNodesChange={onNodesChange} onEdgesChange={onEdgesChange} onNodeDragStart={onNodeDragStart} onNodeDragStop={onNodeDragStop}
@@ -164,8 +166,8 @@ export function Canvas({ catalogue }: { readonly catalogue: Catalogue }) {
         zoomOnDoubleClick={false} deleteKeyCode={null} multiSelectionKeyCode="Shift" selectionKeyCode="Shift"
         connectionRadius={24} attributionPosition="bottom-left"
       >
-        <Background variant={BackgroundVariant.Dots} gap={3 * GRID} size={1.5} />
-        {far && <FarWires nodes={nodes} edges={edges} />}
+        {!far && <Background variant={BackgroundVariant.Dots} gap={3 * GRID} size={1.5} />}
+        {far && <Distance nodes={nodes} edges={edges} />}
         <MiniMap pannable zoomable nodeClassName={colour} ariaLabel="Map of the workflow" nodeBorderRadius={16} />
       </ReactFlow>
     </main>

@@ -49,8 +49,8 @@ function FoldedSockets({ description, catalogue }: { readonly description: Descr
 }
 
 export const NodeView = memo(function NodeView({ id, selected }: NodeProps) {
-  const far = useStore((state) => state.far);
-  return far ? <FarNode id={id} selected={selected} /> : <NearNode id={id} selected={selected} />;
+  const distance = useStore((state) => state.distance);
+  return distance === "near" ? <NearNode id={id} selected={selected} /> : <FarNode id={id} selected={selected} remote={distance === "remote"} />;
 });
 
 interface Props {
@@ -69,11 +69,12 @@ function useClasses({ id, selected }: Props, extra: string): string {
   });
 }
 
-/** From far away a node is its title, as large as can be read. */
-function FarNode(props: Props) {
+/** From far away a node is its title, as large as can be read; from farther, it is a box in one drawing of all. */
+function FarNode({ remote, ...props }: Props & { readonly remote: boolean }) {
   const { id } = props;
   const title = useSheet(({ history: { present } }) => viewOf(present, id)?.title ?? own(present.nodes, id)?.type);
-  return <article className={useClasses(props, "distant")} data-node={id}>{title}</article>;
+  const classes = useClasses(props, "distant");
+  return remote ? <article data-node={id} aria-label={title} /> : <article className={classes} data-node={id}>{title}</article>;
 }
 
 function NearNode(props: Props) {
