@@ -19,7 +19,7 @@ class Both(NamedTuple):
 
 
 @node("Join")
-def join(first: Latent, text: str, second: Latent | None = None, masked: Masked | None = None) -> Both:
+def join(text: str, masked: Masked | None, first: Latent, second: Latent | None = None) -> Both:
     """Give a text and a latent."""
     return Both(text, second or masked or first)
 
@@ -90,7 +90,7 @@ def test_bypassed_nodes_pass_on_through_each_other_however_many_there_are() -> N
         ({"first": "a.latent", "text": "t.str", "second": "b.latent"}, "a"),
         ({"text": "t.str", "second": "b.latent"}, "b"),
         # Masked fits Latent too, but the type of the output itself is preferred.
-        ({"masked": "m.masked", "second": "b.latent"}, "b"),
+        ({"masked": "m.masked", "second": "b.latent", "text": "t.str"}, "b"),
         ({"masked": "m.masked"}, "m"),
     ],
 )

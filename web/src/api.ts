@@ -187,6 +187,17 @@ export async function readTemplate(name: string): Promise<{ workflow: Document }
 }
 export const templatePicture = (name: string) => `${ROOT}/templates/${named(name)}/picture`;
 
+export const deleteWorkflow = (name: string) => ask<unknown>("DELETE", `/workflows/${named(name)}`);
+
+/** What a workflow was before, also one that has been removed; the newest first, each named by its number. */
+export const listVersions = async (name: string) =>
+  (await ask<{ versions: readonly Saved[] }>("GET", `/workflows/${named(name)}/versions`)).versions;
+
+export async function readVersion(name: string, number: string): Promise<Document> {
+  const { workflow } = await ask<{ workflow: unknown }>("GET", `/workflows/${named(name)}/versions/${encodeURIComponent(number)}`);
+  return asDocument(workflow);
+}
+
 export const moveWorkflow = (name: string, to: string) => ask<Saved>("POST", `/workflows/${named(name)}/move`, { to });
 
 /** Save; with `version`, only if nobody has changed it since ("" for: only if there is none yet). */

@@ -3,6 +3,7 @@
 import { Refusal, convert, listWorkflows, moveWorkflow, readWorkflow } from "../api";
 import { EMPTY, type Document } from "../document";
 import { placed } from "../geometry";
+import { record, settle } from "../history";
 import { NotAWorkflow, readDocument } from "../reading";
 import { freeTitle, save, saveAll } from "../saving";
 import { get, newSheet, set, setSheet, sheet, sheetOf } from "../store";
@@ -66,13 +67,14 @@ export async function closeSheet(id: string): Promise<void> {
 }
 
 /** Show a workflow from a text or a file, as a new one that takes nobody's name: ours, or of ComfyUI, or in a picture. */
-export async function importFile(file: Blob, name: string): Promise<void> {
-  await told(async () => {
-    const isPicture = file.type === "image/png" || /\.png$/i.test(name);
-    const { workflow, problems } = await convert(isPicture ? file : await file.text());
-    show(free(name.replace(/\.(json|png)$/i, "")), "", workflow, true);
-    setSheet({ problems });
-  });
+export const importFile = (file: Blob, name: string): Promise<void> => told(() => openFile(file, name));
+
+/** As `importFile`; the refusal of a file that has no workflow in it is the caller's to tell. */
+export async function openFile(file: Blob, name: string): Promise<void> {
+  const isPicture = file.type === "image/png" || /\.png$/i.test(name);
+  const { workflow, problems } = await convert(isPicture ? file : await file.text());
+  show(free(name.replace(/\.(json|png)$/i, "")), "", workflow, true);
+  setSheet({ problems });
 }
 
 /** As `importFile`, without the server where it is not needed. */
@@ -111,6 +113,18 @@ export async function rename(name: string): Promise<void> {
     await saveAll();
     const moved = await moveWorkflow(old, wanted);
     setSheet({ name: moved.name, version: moved.version }, id);
+  });
+}
+
+/** Show what somebody else has saved of the open workflow, as one step of undo. */
+export async function takeTheirs(): Promise<void> {
+  const { id, name } = sheet();
+  await told(async () => {
+    const { workflow, version } = await readWorkflow(name);
+    const { catalogue } = get();
+    const mine = sheetOf(id);
+    if (!mine || !catalogue) return;
+    setSheet({ history: record(settle(mine.history), placed(workflow, catalogue)), version, saving: "saved" }, id);
   });
 }
 

@@ -1,6 +1,6 @@
 /** Pictures that people bring along: sent to the server, and put into a node that takes one. */
 
-import { getFiles, sendFile } from "../api";
+import { Refusal, getFiles, sendFile } from "../api";
 import { pictureInput, type Catalogue } from "../catalogue";
 import * as documents from "../document";
 import { own, type Document, type End, type Point } from "../document";
@@ -8,7 +8,7 @@ import { chosenIn } from "../flow";
 import { WIDTH, snap } from "../geometry";
 import { get, set, setSheet, sheet } from "../store";
 import { edit, present, settle } from "./edit";
-import { told } from "./files";
+import { importFile, openFile, told } from "./files";
 
 export const isPicture = (file: Blob): boolean => file.type.startsWith("image/");
 
@@ -55,4 +55,17 @@ export async function addImage(file: File | Blob, at: Point): Promise<void> {
   }
   edit(made.document);
   setSheet({ selected: new Set([made.id]), wires: new Set() });
+}
+
+/** Take a file that was dropped: the workflow in it, or else a picture for a node to read. */
+export async function takeFile(file: File, at: Point): Promise<void> {
+  if (!isPicture(file)) return importFile(file, file.name);
+  await told(async () => {
+    try {
+      await openFile(file, file.name);
+    } catch (error) {
+      if (!(error instanceof Refusal) || error.status !== 422) throw error;
+      await addImage(file, at);
+    }
+  });
 }

@@ -1,7 +1,9 @@
 import type { DragEvent } from "react";
 
-import { importFile } from "../actions/files";
+import { takeFile } from "../actions/images";
+import { toFlow } from "../camera";
 import { useStore } from "../store";
+import { DropVeil, Hints } from "./Hints";
 import { Lock } from "./Lock";
 import { Menu } from "./Menu";
 import { Palette } from "./Palette";
@@ -18,8 +20,8 @@ import { useKeys } from "./useKeys";
 
 async function drop(event: DragEvent): Promise<void> {
   event.preventDefault();
-  const file = event.dataTransfer.files[0];
-  if (file) await importFile(file, file.name);
+  const at = toFlow([event.clientX, event.clientY]);
+  for (const file of [...event.dataTransfer.files]) await takeFile(file, at);
 }
 
 export function App() {
@@ -30,6 +32,7 @@ export function App() {
       <TopBar />
       <div className="middle">
         {catalogue ? <Canvas catalogue={catalogue} /> : <main className="canvas waiting">Waiting for the server …</main>}
+        {catalogue && <Hints />}
         {catalogue && <SidePanel />}
       </div>
       <StatusBar />
@@ -41,6 +44,7 @@ export function App() {
       <Menu />
       <Lock />
       <Tooltip />
+      <DropVeil />
       {catalogue && <WireTip catalogue={catalogue} />}
     </div>
   );

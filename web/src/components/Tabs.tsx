@@ -1,6 +1,6 @@
 import { useEffect, useRef } from "react";
 
-import { closeSheet, goToSheet, rename, startNew } from "../actions/files";
+import { closeSheet, goToSheet, rename, startNew, takeTheirs } from "../actions/files";
 import { save } from "../saving";
 import { set, useSheet, useStore, type Saving, type Sheet } from "../store";
 import { Icon } from "./Icon";
@@ -94,6 +94,16 @@ export function SavingState() {
         <button type="button" className="button small" data-help="Save what is here over what was saved elsewhere; the other stays among the versions" onClick={() => void save(id, true)}>
           Keep mine
         </button>
+      )}
+      {saving === "conflict" && (
+        <>
+          <button type="button" className="button small" data-help="Show what was saved elsewhere; Undo brings yours back" onClick={() => void takeTheirs()}>
+            Take theirs
+          </button>
+          <button type="button" className="button small" onClick={() => set({ panel: "history" })}>
+            Show the difference
+          </button>
+        </>
       )}
       {elsewhere && (
         <span className="elsewhere" role="alert" data-help="What one window saves, the other does not see before it is loaded again">

@@ -1,6 +1,9 @@
 import { useStore } from "../../store";
 import { Find } from "./Find";
+import { Open } from "./Open";
+import { SaveAs } from "./SaveAs";
 import { Shortcuts } from "./Shortcuts";
+import { Templates } from "./Templates";
 
 /** The dialog that is open, if any. */
 export function Dialogs() {
@@ -11,8 +14,11 @@ export function Dialogs() {
     case "shortcuts":
       return <Shortcuts />;
     case "open":
+      return <Open />;
     case "save_as":
+      return <SaveAs />;
     case "templates":
+      return <Templates />;
     case null:
       return null;
   }

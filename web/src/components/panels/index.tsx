@@ -2,6 +2,7 @@ import { useStore } from "../../store";
 import { JsonPanel } from "./JsonPanel";
 import { Gallery } from "./Gallery";
 import { Queue } from "./Queue";
+import { Versions } from "./Versions";
 
 /** The panel at the right side, if one is open. */
 export function SidePanel() {
@@ -14,6 +15,7 @@ export function SidePanel() {
     case "gallery":
       return <Gallery />;
     case "history":
+      return <Versions />;
     case null:
       return null;
   }
