@@ -1,10 +1,10 @@
 /** The only file that touches the network: the native API, and its events. */
 
-import type { Catalogue } from "./catalogue";
-import type { Document } from "./document";
-import { readJson, writeJson } from "./json";
-import { asDocument } from "./reading";
-import type { Artifact, Event, JobState, Reason } from "./run";
+import type { Catalogue } from "./catalogue/catalogue";
+import type { Document } from "./document/document";
+import { readJson, writeJson } from "./document/json";
+import { asDocument } from "./document/reading";
+import type { Artifact, Event, JobState, Reason } from "./running/run";
 
 export interface Problem {
   readonly node: string | null;

@@ -3,7 +3,7 @@ import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { App } from "./components/App";
-import { start } from "./session";
+import { start } from "./keeping/session";
 import "@xyflow/react/dist/base.css";
 import "./styles/base.css";
 import "./styles/bars.css";

@@ -3,10 +3,10 @@
 import { useSyncExternalStore } from "react";
 
 import type { Problem, Queue } from "./api";
-import type { Catalogue, Loose } from "./catalogue";
-import { EMPTY, type Document, type End, type Point } from "./document";
-import { begin, type History } from "./history";
-import { IDLE, type RunState } from "./run";
+import type { Catalogue, Loose } from "./catalogue/catalogue";
+import { EMPTY, type Document, type End, type Point } from "./document/document";
+import { begin, type History } from "./document/history";
+import { IDLE, type RunState } from "./running/run";
 
 export type Saving = "saved" | "edited" | "saving" | "conflict" | "failed";
 

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 
-import { accepts, colourOf, defaultOf, fitting, hasSocket, inRange } from "../src/catalogue";
-import { connect, addNode, EMPTY, type Document } from "../src/document";
-import { makeFlow } from "../src/flow";
-import { GRID, handlesOf, placed, shapeOf, tidy } from "../src/geometry";
-import { score, search } from "../src/search";
+import { accepts, colourOf, defaultOf, fitting, hasSocket, inRange } from "../src/catalogue/catalogue";
+import { connect, addNode, EMPTY, type Document } from "../src/document/document";
+import { makeFlow } from "../src/layout/flow";
+import { GRID, handlesOf, placed, shapeOf, tidy } from "../src/layout/geometry";
+import { score, search } from "../src/catalogue/search";
 import { catalogue } from "./catalogue";
 import shipped from "../../workflows/text_to_image.json";
 

@@ -1,4 +1,4 @@
-import type { Catalogue, Description, Input } from "../src/catalogue";
+import type { Catalogue, Description, Input } from "../src/catalogue/catalogue";
 
 const input = (name: string, type: string, more: Partial<Input> = {}): Input => ({
   name, type, widget: null, required: true, default: null, nullable: false, help: "", ...more,

@@ -1,14 +1,14 @@
 import { describe, expect, test } from "vitest";
 
-import { align } from "../src/align";
-import * as documents from "../src/document";
-import { EMPTY, type Document } from "../src/document";
-import { extract, insert, isFragment, renameNode } from "../src/fragment";
-import { readJson, writeJson } from "../src/json";
-import * as reading from "../src/reading";
-import { addDot, addItem, dotsOf } from "../src/scenery";
-import { seedsTurned } from "../src/seeds";
-import { between, endsFor } from "../src/wiring";
+import { align } from "../src/document/align";
+import * as documents from "../src/document/document";
+import { EMPTY, type Document } from "../src/document/document";
+import { extract, insert, isFragment, renameNode } from "../src/document/fragment";
+import { readJson, writeJson } from "../src/document/json";
+import * as reading from "../src/document/reading";
+import { addDot, addItem, dotsOf } from "../src/document/scenery";
+import { seedsTurned } from "../src/document/seeds";
+import { between, endsFor } from "../src/document/wiring";
 import { catalogue } from "./catalogue";
 
 describe("document", () => {

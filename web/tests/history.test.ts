@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
 
-import { addNode, moveNodes, EMPTY, type Document } from "../src/document";
-import { begin, record, redo, settle, undo, type History } from "../src/history";
-import { readJson, writeJson } from "../src/json";
-import { apply, diff, inverse } from "../src/patch";
+import { addNode, moveNodes, EMPTY, type Document } from "../src/document/document";
+import { begin, record, redo, settle, undo, type History } from "../src/document/history";
+import { readJson, writeJson } from "../src/document/json";
+import { apply, diff, inverse } from "../src/document/patch";
 import { anyEdit, random } from "./random";
 
 const back = (history: History<Document>): History<Document> => {

@@ -2,17 +2,17 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import type { Problem } from "../src/api";
-import type { Document, NodeData } from "../src/document";
-import { read, type Draft } from "../src/draft";
-import { formatJson } from "../src/format";
-import { readJson } from "../src/json";
-import { beside, cornerAt } from "../src/place";
-import { plotOf, pngSize, shownSize } from "../src/plot";
-import { allProblems } from "../src/problems";
-import { readDocument } from "../src/reading";
-import { IDLE, type RunState } from "../src/run";
-import { lineOf, lineStarts, scan } from "../src/scan";
-import { staleNodes } from "../src/stale";
+import type { Document, NodeData } from "../src/document/document";
+import { read, type Draft } from "../src/keeping/draft";
+import { formatJson } from "../src/document/format";
+import { readJson } from "../src/document/json";
+import { beside, cornerAt } from "../src/layout/place";
+import { plotOf, pngSize, shownSize } from "../src/running/plot";
+import { allProblems } from "../src/running/problems";
+import { readDocument } from "../src/document/reading";
+import { IDLE, type RunState } from "../src/running/run";
+import { lineOf, lineStarts, scan } from "../src/document/scan";
+import { staleNodes } from "../src/running/stale";
 
 const EXAMPLE = readFileSync(new URL("../../workflows/text_to_image.json", import.meta.url), "utf-8");
 

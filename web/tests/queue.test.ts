@@ -1,10 +1,10 @@
 import { beforeEach, expect, test, vi } from "vitest";
 
 import type { Job } from "../src/api";
-import { NO_PACE, leftInWords, paced, secondsLeft } from "../src/estimate";
-import { chosenToo, dropBefore, extended, grouped, merged, shotsOf, stepBefore, took, when, type Listed, type Step } from "../src/jobs";
-import { IDLE, follow, tell, type Artifact, type JobState } from "../src/run";
-import { beside, clicked, fitScale, zoomed } from "../src/zoom";
+import { NO_PACE, leftInWords, paced, secondsLeft } from "../src/running/estimate";
+import { chosenToo, dropBefore, extended, grouped, merged, shotsOf, stepBefore, took, when, type Listed, type Step } from "../src/running/jobs";
+import { IDLE, follow, tell, type Artifact, type JobState } from "../src/running/run";
+import { beside, clicked, fitScale, zoomed } from "../src/layout/zoom";
 
 const artifact = (id: string, media_type = "image/png"): Artifact => ({ id, node: "save", name: `${id}.png`, kind: "image", media_type });
 const job = (id: string, state: JobState, ended: number | null = null, outputs: readonly Artifact[] = []): Job => ({
@@ -116,9 +116,9 @@ beforeEach(() => {
 
 test("the names of jobs are remembered across reloads, the last 300 of them, and nonsense in the store is nothing", async () => {
   localStorage.setItem("nodegraph.jobs", '{"a": 1}');
-  const first = await import("../src/names");
+  const first = await import("../src/running/names");
   for (let count = 0; count < 301; count++) first.remember(`job ${count}`, `name ${count}`);
   vi.resetModules();
-  const later = await import("../src/names");
+  const later = await import("../src/running/names");
   expect([later.nameOf("job 0"), later.nameOf("job 1"), later.nameOf("job 300")]).toEqual([null, "name 1", "name 300"]);
 });

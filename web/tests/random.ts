@@ -1,11 +1,11 @@
 /** Random work on a workflow, from a seed, so that a failure can be repeated. */
 
-import * as documents from "../src/document";
-import { type Document, type Point } from "../src/document";
-import { extract, insert, renameNode } from "../src/fragment";
-import * as scenery from "../src/scenery";
+import * as documents from "../src/document/document";
+import { type Document, type Point } from "../src/document/document";
+import { extract, insert, renameNode } from "../src/document/fragment";
+import * as scenery from "../src/document/scenery";
 import { catalogue } from "./catalogue";
-import { between } from "../src/wiring";
+import { between } from "../src/document/wiring";
 
 export type Pick = (below: number) => number;
 

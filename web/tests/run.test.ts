@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { IDLE, follow, isLive, progress, tell, type Event } from "../src/run";
+import { IDLE, follow, isLive, progress, tell, type Event } from "../src/running/run";
 import recorded from "./recorded.json";
 
 const events = recorded as unknown as readonly Event[];

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest";
 
 import { withPicture } from "../src/actions/images";
-import type { Catalogue } from "../src/catalogue";
-import { hexOf } from "../src/colors";
-import { EMPTY, type Document } from "../src/document";
-import { findNodes } from "../src/finding";
-import { shapeOf } from "../src/geometry";
-import { nudged, partOf, pulled, settledAt, type Range } from "../src/numbers";
-import { grouped, socketOffers, suitable } from "../src/offers";
-import { bound, holder, isNeeded, restored } from "../src/rebinding";
+import type { Catalogue } from "../src/catalogue/catalogue";
+import { hexOf } from "../src/widgets/colors";
+import { EMPTY, type Document } from "../src/document/document";
+import { findNodes } from "../src/catalogue/finding";
+import { shapeOf } from "../src/layout/geometry";
+import { nudged, partOf, pulled, settledAt, type Range } from "../src/widgets/numbers";
+import { grouped, socketOffers, suitable } from "../src/catalogue/offers";
+import { bound, holder, isNeeded, restored } from "../src/keyboard/rebinding";
 import { pickFrom } from "../src/widgets/pick";
-import { passes } from "../src/wiring";
+import { passes } from "../src/document/wiring";
 import { catalogue } from "./catalogue";
 
 const range = (min: number | null, max: number | null, step: number | null, whole: boolean): Range => ({ kind: "range", min, max, step, whole });

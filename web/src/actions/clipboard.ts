@@ -1,13 +1,13 @@
 /** Copying and pasting: what is copied is a workflow in itself, as JSON. */
 
-import { extract, insert, isFragment } from "../fragment";
-import { chosenIn, selectionOf } from "../flow";
-import { GRID, boxesOf, snap } from "../geometry";
-import { writeJson } from "../json";
-import { readDocument } from "../reading";
-import { around } from "../scenery";
+import { extract, insert, isFragment } from "../document/fragment";
+import { chosenIn, selectionOf } from "../layout/flow";
+import { GRID, boxesOf, snap } from "../layout/geometry";
+import { writeJson } from "../document/json";
+import { readDocument } from "../document/reading";
+import { around } from "../document/scenery";
 import { get, setSheet, sheet } from "../store";
-import type { Document, Point } from "../document";
+import type { Document, Point } from "../document/document";
 import { edit, present, removeSelected, settle } from "./edit";
 
 /** What is selected, as text; null if nothing is. */

@@ -1,19 +1,19 @@
 /** Changes of the document: each is a step of undo. */
 
-import { align, type Side } from "../align";
-import { firstValues, fitting, type Description } from "../catalogue";
-import * as documents from "../document";
-import { linksOf, own, viewOf, type Document, type End, type Mode, type NodeData, type Point, type SeedMode } from "../document";
-import { focusNode } from "../camera";
-import { chosenIn, selectionOf, thingOf } from "../flow";
-import { renameNode } from "../fragment";
-import { GRID, WIDTH, boxOf, boxesOf, freePlace, snap, tidy } from "../geometry";
-import { record, redo as redone, settle as settled, undo as undone } from "../history";
-import type { Json } from "../json";
-import * as scenery from "../scenery";
-import { around, isWithin } from "../scenery";
+import { align, type Side } from "../document/align";
+import { firstValues, fitting, type Description } from "../catalogue/catalogue";
+import * as documents from "../document/document";
+import { linksOf, own, viewOf, type Document, type End, type Mode, type NodeData, type Point, type SeedMode } from "../document/document";
+import { focusNode } from "../layout/camera";
+import { chosenIn, selectionOf, thingOf } from "../layout/flow";
+import { renameNode } from "../document/fragment";
+import { GRID, WIDTH, boxOf, boxesOf, freePlace, snap, tidy } from "../layout/geometry";
+import { record, redo as redone, settle as settled, undo as undone } from "../document/history";
+import type { Json } from "../document/json";
+import * as scenery from "../document/scenery";
+import { around, isWithin } from "../document/scenery";
 import { get, set, setSheet, sheet } from "../store";
-import { between } from "../wiring";
+import { between } from "../document/wiring";
 
 export const present = (): Document => sheet().history.present;
 

@@ -1,11 +1,11 @@
 /** Workflows as a whole: open, begin, rename, close; each in a tab of its own. */
 
 import { Refusal, convert, listWorkflows, moveWorkflow, readWorkflow } from "../api";
-import { EMPTY, type Document } from "../document";
-import { placed } from "../geometry";
-import { record, settle } from "../history";
-import { NotAWorkflow, readDocument } from "../reading";
-import { freeTitle, save, saveAll } from "../saving";
+import { EMPTY, type Document } from "../document/document";
+import { placed } from "../layout/geometry";
+import { record, settle } from "../document/history";
+import { NotAWorkflow, readDocument } from "../document/reading";
+import { freeTitle, save, saveAll } from "../keeping/saving";
 import { get, newSheet, set, setSheet, sheet, sheetOf } from "../store";
 
 /** Do something on the server; where it refuses, say so. */

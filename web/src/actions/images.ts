@@ -1,11 +1,11 @@
 /** Pictures that people bring along: sent to the server, and put into a node that takes one. */
 
 import { Refusal, getFiles, sendFile } from "../api";
-import { pictureInput, type Catalogue } from "../catalogue";
-import * as documents from "../document";
-import { own, type Document, type End, type Point } from "../document";
-import { chosenIn } from "../flow";
-import { WIDTH, snap } from "../geometry";
+import { pictureInput, type Catalogue } from "../catalogue/catalogue";
+import * as documents from "../document/document";
+import { own, type Document, type End, type Point } from "../document/document";
+import { chosenIn } from "../layout/flow";
+import { WIDTH, snap } from "../layout/geometry";
 import { get, set, setSheet, sheet } from "../store";
 import { edit, present, settle } from "./edit";
 import { importFile, openFile, told } from "./files";

@@ -1,9 +1,9 @@
 /** What can be done with jobs and their pictures: order, end, repeat, look into. */
 
 import * as api from "../api";
-import { remember, nameOf } from "../names";
-import { writeJson } from "../json";
-import { IDLE, follow, isLive, tell, type Event } from "../run";
+import { remember, nameOf } from "../running/names";
+import { writeJson } from "../document/json";
+import { IDLE, follow, isLive, tell, type Event } from "../running/run";
 import { get, randomId, set } from "../store";
 import { show, told } from "./files";
 import { openJob } from "./run";

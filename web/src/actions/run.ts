@@ -1,11 +1,11 @@
 /** Running workflows, and looking at what was run. */
 
 import { Refusal, cancelJob, getJobWorkflow, submit, type Problem } from "../api";
-import { remember } from "../names";
-import { seedsTurned } from "../seeds";
-import { chosenIn } from "../flow";
-import { allProblems } from "../problems";
-import { follow } from "../run";
+import { remember } from "../running/names";
+import { seedsTurned } from "../document/seeds";
+import { chosenIn } from "../layout/flow";
+import { allProblems } from "../running/problems";
+import { follow } from "../running/run";
 import { get, randomId, set, setSheet, sheet, sheetOf } from "../store";
 import { edit, present, settle } from "./edit";
 import { show, told } from "./files";

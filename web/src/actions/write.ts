@@ -1,10 +1,10 @@
 /** Writing the workflow as text: what is in the field, by open workflow, and when it is read. */
 
-import { own, type Document } from "../document";
-import { holds, read, type Draft } from "../draft";
-import { thingOf } from "../flow";
-import { formatJson } from "../format";
-import { placed } from "../geometry";
+import { own, type Document } from "../document/document";
+import { holds, read, type Draft } from "../keeping/draft";
+import { thingOf } from "../layout/flow";
+import { formatJson } from "../document/format";
+import { placed } from "../layout/geometry";
 import { get, setSheet, sheet, sheetOf } from "../store";
 import { edit, present, settle } from "./edit";
 

@@ -1,5 +1,5 @@
-import { colourOf, type Catalogue, type Input, type Output } from "../catalogue";
-import type { Offer } from "../offers";
+import { colourOf, type Catalogue, type Input, type Output } from "../catalogue/catalogue";
+import type { Offer } from "../catalogue/offers";
 import { Icon } from "./Icon";
 
 interface Props {

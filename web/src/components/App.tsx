@@ -1,7 +1,7 @@
 import type { DragEvent } from "react";
 
 import { takeFile } from "../actions/images";
-import { toFlow } from "../camera";
+import { toFlow } from "../layout/camera";
 import { useStore } from "../store";
 import { DropVeil, Hints } from "./Hints";
 import { Lock } from "./Lock";

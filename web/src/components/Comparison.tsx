@@ -2,7 +2,7 @@ import { useRef, useState, type PointerEvent } from "react";
 
 import { look } from "../actions/jobs";
 import { assetUrl } from "../api";
-import { fitScale, type Size } from "../zoom";
+import { fitScale, type Size } from "../layout/zoom";
 import { Icon } from "./Icon";
 import { useSize } from "./useSize";
 

@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import { commandOf } from "../commands";
+import { commandOf } from "../keyboard/commands";
 import { useSheet } from "../store";
 import { Keys } from "./Keys";
 

@@ -1,5 +1,5 @@
-import { commandOf, keysOf } from "../commands";
-import { shownKeys } from "../keys";
+import { commandOf, keysOf } from "../keyboard/commands";
+import { shownKeys } from "../keyboard/keys";
 
 /** The keys of a command, the first of them. */
 export function Keys({ id }: { readonly id: string }) {

@@ -1,8 +1,8 @@
 import { useEffect, useRef, type KeyboardEvent } from "react";
 
 import { addDot, setColor } from "../actions/edit";
-import { commandOf } from "../commands";
-import { sourceOf, type End, type Point } from "../document";
+import { commandOf } from "../keyboard/commands";
+import { sourceOf, type End, type Point } from "../document/document";
 import { get, set, sheet, useStore, type Menu as Opened } from "../store";
 import { Keys } from "./Keys";
 
@@ -16,7 +16,7 @@ const LISTS: Readonly<Record<Opened["on"], readonly string[]>> = {
   wire: ["insert", "dot", "-", "remove"],
 };
 export const TINTS = ["red", "amber", "green", "blue", "violet"] as const;
-const WIDTH = 304;
+const WIDTH = 360;
 
 const close = () => set({ menu: null });
 

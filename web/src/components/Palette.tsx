@@ -1,9 +1,9 @@
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 
 import { addNode, join } from "../actions/edit";
-import type { Catalogue } from "../catalogue";
-import { favourites, noteUse, recent, toggleFavourite } from "../liked";
-import { grouped, socketOffers, suitable, type Group, type Offer } from "../offers";
+import type { Catalogue } from "../catalogue/catalogue";
+import { favourites, noteUse, recent, toggleFavourite } from "../catalogue/liked";
+import { grouped, socketOffers, suitable, type Group, type Offer } from "../catalogue/offers";
 import { set, sheet, useStore, type Palette as Opened } from "../store";
 import { About } from "./About";
 import { Icon } from "./Icon";

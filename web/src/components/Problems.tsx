@@ -2,7 +2,7 @@ import { useState } from "react";
 
 import { goTo } from "../actions/run";
 import type { Problem } from "../api";
-import { allProblems } from "../problems";
+import { allProblems } from "../running/problems";
 import { set, setSheet, useSheet, useStore } from "../store";
 import { Icon } from "./Icon";
 import { Keys } from "./Keys";

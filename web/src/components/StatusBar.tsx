@@ -1,5 +1,5 @@
 import { cancel } from "../actions/run";
-import { isLive, progress, type RunState } from "../run";
+import { isLive, progress, type RunState } from "../running/run";
 import { set, useSheet, useStore } from "../store";
 import { TimeLeft } from "./TimeLeft";
 

@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 
 import { closeSheet, goToSheet, rename, startNew, takeTheirs } from "../actions/files";
-import { save } from "../saving";
+import { save } from "../keeping/saving";
 import { set, useSheet, useStore, type Saving, type Sheet } from "../store";
 import { Icon } from "./Icon";
 import { helpOf } from "./Keys";

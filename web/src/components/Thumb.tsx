@@ -1,7 +1,7 @@
 import { useState } from "react";
 
 import { assetUrl, thumbnailUrl } from "../api";
-import type { Artifact } from "../run";
+import type { Artifact } from "../running/run";
 
 /** One size for all places, so that the browser asks once. */
 const SIZE = 192;

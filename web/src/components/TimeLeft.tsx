@@ -1,6 +1,6 @@
 import { useEffect, useState } from "react";
 
-import { NO_PACE, leftInWords, paced, secondsLeft } from "../estimate";
+import { NO_PACE, leftInWords, paced, secondsLeft } from "../running/estimate";
 import { sheet, subscribe, useSheet } from "../store";
 
 /** How long the run that is shown will still take, where that is more than a moment. */

@@ -1,7 +1,7 @@
 import { useLayoutEffect } from "react";
 
-import { beside, type Side } from "../place";
-import type { Box } from "../scenery";
+import { beside, type Side } from "../layout/place";
+import type { Box } from "../document/scenery";
 import { useTip } from "./useTip";
 import { wireAt } from "./WireTip";
 

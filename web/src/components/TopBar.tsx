@@ -1,4 +1,4 @@
-import { commandOf } from "../commands";
+import { commandOf } from "../keyboard/commands";
 import { run } from "../actions/run";
 import { set, useSheet, useStore, type Panel } from "../store";
 import { Icon, type IconName } from "./Icon";

@@ -2,10 +2,10 @@ import { useEffect, useState } from "react";
 
 import { look, openPicture } from "../actions/jobs";
 import { assetUrl, getAsset } from "../api";
-import { shotsOf } from "../jobs";
-import type { Artifact } from "../run";
+import { shotsOf } from "../running/jobs";
+import type { Artifact } from "../running/run";
 import { sheet, useStore } from "../store";
-import { beside, type Size } from "../zoom";
+import { beside, type Size } from "../layout/zoom";
 import { Icon } from "./Icon";
 import { Thumb } from "./Thumb";
 import { Comparison } from "./Comparison";

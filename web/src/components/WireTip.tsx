@@ -1,12 +1,12 @@
 import { useEffect, useState } from "react";
 
 import type { Result } from "../api";
-import { colourOf, type Catalogue } from "../catalogue";
-import { own, sourceOf, viewOf, type Document, type End, type Point } from "../document";
-import { peek, seen } from "../peeks";
-import { cornerAt } from "../place";
-import { plotOf, pngSize, shownSize } from "../plot";
-import { staleIn } from "../stale";
+import { colourOf, type Catalogue } from "../catalogue/catalogue";
+import { own, sourceOf, viewOf, type Document, type End, type Point } from "../document/document";
+import { peek, seen } from "../running/peeks";
+import { cornerAt } from "../layout/place";
+import { plotOf, pngSize, shownSize } from "../running/plot";
+import { staleIn } from "../running/stale";
 import { useSheet, useStore } from "../store";
 import { useTip, type Shown } from "./useTip";
 

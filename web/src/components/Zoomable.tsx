@@ -1,7 +1,7 @@
 import { useEffect, useLayoutEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 
 import { assetUrl } from "../api";
-import { clicked, fitScale, zoomed, type Size } from "../zoom";
+import { clicked, fitScale, zoomed, type Size } from "../layout/zoom";
 import { useSize } from "./useSize";
 
 const NONE: Size = { width: 0, height: 0 };

@@ -3,10 +3,10 @@ import { useEffect } from "react";
 import { copied, cut, fragmentIn, paste } from "../actions/clipboard";
 import { importText } from "../actions/files";
 import { addImage, isPicture } from "../actions/images";
-import { middleOfScreen, toFlow } from "../camera";
-import { COMMANDS, keysOf, type Command } from "../commands";
-import type { Point } from "../document";
-import { chosenKeys, keyOf } from "../keys";
+import { middleOfScreen, toFlow } from "../layout/camera";
+import { COMMANDS, keysOf, type Command } from "../keyboard/commands";
+import type { Point } from "../document/document";
+import { chosenKeys, keyOf } from "../keyboard/keys";
 import { get } from "../store";
 import { openMenuByKey } from "./Menu";
 

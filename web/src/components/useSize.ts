@@ -1,6 +1,6 @@
 import { useEffect, useState, type RefObject } from "react";
 
-import type { Size } from "../zoom";
+import type { Size } from "../layout/zoom";
 
 /** How large an element is inside, as long as it is there. */
 export function useSize(element: RefObject<HTMLElement | null>): Size {

@@ -1,6 +1,6 @@
 import { useEffect, useId, useRef, useState, type RefObject } from "react";
 
-import type { Point } from "../document";
+import type { Point } from "../document/document";
 import { get } from "../store";
 
 /** What is explained just now, and where the pointer was; null where the focus is on it. */

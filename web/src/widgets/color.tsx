@@ -1,7 +1,7 @@
 import { useState } from "react";
 
-import { hexOf } from "../colors";
-import { digits } from "../numbers";
+import { hexOf } from "./colors";
+import { digits } from "./numbers";
 import type { Kind, WidgetProps } from ".";
 
 export function ColorWidget({ id, label, value, invalid, onChange, onSettle }: WidgetProps<Kind<"color">>) {

@@ -1,4 +1,4 @@
-import { own } from "../document";
+import { own } from "../document/document";
 import { useStore } from "../store";
 import { ChoiceWidget } from "./choice";
 import type { Kind, WidgetProps } from ".";

@@ -1,5 +1,5 @@
-import { takesPicture, type Input, type Widget } from "../catalogue";
-import type { Json } from "../json";
+import { takesPicture, type Input, type Widget } from "../catalogue/catalogue";
+import type { Json } from "../document/json";
 import { ChoiceWidget } from "./choice";
 import { ColorWidget } from "./color";
 import { FileWidget } from "./file";

@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import { readJson, writeJson, type Json } from "../json";
+import { readJson, writeJson, type Json } from "../document/json";
 import type { Kind, WidgetProps } from ".";
 
 /** A list of lists, or what is no list though it should be, written as JSON. */

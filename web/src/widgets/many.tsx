@@ -1,6 +1,6 @@
-import { blankOf, inRange } from "../catalogue";
+import { blankOf, inRange } from "../catalogue/catalogue";
 import { Icon, type IconName } from "../components/Icon";
-import type { Json } from "../json";
+import type { Json } from "../document/json";
 import { JsonWidget } from "./json";
 import { ItemWidget, type Kind, type WidgetProps } from ".";
 

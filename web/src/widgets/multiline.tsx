@@ -1,4 +1,4 @@
-import { digits } from "../numbers";
+import { digits } from "./numbers";
 import type { Kind, WidgetProps } from ".";
 
 export function MultilineWidget({ id, label, value, invalid, onChange, onSettle }: WidgetProps<Kind<"multiline">>) {

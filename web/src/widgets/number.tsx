@@ -1,7 +1,7 @@
 import { useRef, useState, type KeyboardEvent, type PointerEvent } from "react";
 
-import { writeJson } from "../json";
-import { SEED_RANGE, digits, literal, nudged, partOf, pulled, settledAt, type Range } from "../numbers";
+import { writeJson } from "../document/json";
+import { SEED_RANGE, digits, literal, nudged, partOf, pulled, settledAt, type Range } from "./numbers";
 import type { Kind, WidgetProps } from ".";
 
 /** So far a hand moves that only clicks. */

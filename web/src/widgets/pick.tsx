@@ -3,8 +3,8 @@ import { createPortal } from "react-dom";
 
 import { Icon } from "../components/Icon";
 import { useList } from "../components/useList";
-import type { Json } from "../json";
-import { score } from "../search";
+import type { Json } from "../document/json";
+import { score } from "../catalogue/search";
 
 const HEIGHT = 336;
 const NARROWEST = 256;

@@ -1,7 +1,7 @@
 import { setSeedMode } from "../actions/edit";
 import { Icon, type IconName } from "../components/Icon";
-import { own, sourceOf, viewOf, type SeedMode } from "../document";
-import { randomSeed } from "../seeds";
+import { own, sourceOf, viewOf, type SeedMode } from "../document/document";
+import { randomSeed } from "../document/seeds";
 import { useSheet } from "../store";
 import { NumberWidget } from "./number";
 import type { Kind, WidgetProps } from ".";

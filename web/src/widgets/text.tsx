@@ -1,4 +1,4 @@
-import { digits } from "../numbers";
+import { digits } from "./numbers";
 import type { Kind, WidgetProps } from ".";
 
 export function TextWidget({ id, label, value, invalid, onChange, onSettle }: WidgetProps<Kind<"text"> | Kind<"save_name">>) {

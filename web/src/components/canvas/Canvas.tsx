@@ -5,12 +5,12 @@ import {
 import { useEffect, useMemo, useState, type MouseEvent as ReactMouseEvent } from "react";
 
 import { inside, move, putInto, settle } from "../../actions/edit";
-import type { Catalogue } from "../../catalogue";
-import { FIT, setCamera, toFlow } from "../../camera";
-import { linksOf, own, sourceOf, type Point } from "../../document";
-import { makeFlow, messagesIn, picturesIn, thingOf } from "../../flow";
-import { DOT } from "../../flow";
-import { GRID, boxesOf } from "../../geometry";
+import type { Catalogue } from "../../catalogue/catalogue";
+import { FIT, setCamera, toFlow } from "../../layout/camera";
+import { linksOf, own, sourceOf, type Point } from "../../document/document";
+import { makeFlow, messagesIn, picturesIn, thingOf } from "../../layout/flow";
+import { DOT } from "../../layout/flow";
+import { GRID, boxesOf } from "../../layout/geometry";
 import { get, set, setSheet, sheet, useSheet, useStore, type Menu } from "../../store";
 import { Distance } from "./Distance";
 import { NodeView } from "./NodeView";

@@ -2,8 +2,8 @@ import { ViewportPortal, type Edge, type Node } from "@xyflow/react";
 import { memo, useMemo } from "react";
 
 import type { Problem } from "../../api";
-import { own } from "../../document";
-import type { RunState } from "../../run";
+import { own } from "../../document/document";
+import type { RunState } from "../../running/run";
 import { useSheet, useStore } from "../../store";
 
 interface Props {

@@ -1,9 +1,9 @@
 import { setTitle, toggleCollapsed, settle } from "../../actions/edit";
-import type { Description } from "../../catalogue";
-import { own, viewOf, type NodeData } from "../../document";
-import { HEADER } from "../../geometry";
-import type { NodeRun } from "../../run";
-import { staleIn } from "../../stale";
+import type { Description } from "../../catalogue/catalogue";
+import { own, viewOf, type NodeData } from "../../document/document";
+import { HEADER } from "../../layout/geometry";
+import type { NodeRun } from "../../running/run";
+import { staleIn } from "../../running/stale";
 import { useSheet } from "../../store";
 import { Icon } from "../Icon";
 import { Title } from "./Scenery";

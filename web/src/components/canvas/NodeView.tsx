@@ -3,10 +3,10 @@ import { memo } from "react";
 
 import { resize } from "../../actions/edit";
 import type { Problem } from "../../api";
-import { hasSocket, type Catalogue, type Description } from "../../catalogue";
-import { own, viewOf } from "../../document";
-import { HEADER, WIDTH, shapeOf } from "../../geometry";
-import { staleIn } from "../../stale";
+import { hasSocket, type Catalogue, type Description } from "../../catalogue/catalogue";
+import { own, viewOf } from "../../document/document";
+import { HEADER, WIDTH, shapeOf } from "../../layout/geometry";
+import { staleIn } from "../../running/stale";
 import { useSheet, useStore } from "../../store";
 import { NodeHead } from "./NodeHead";
 import { Picture } from "./Picture";

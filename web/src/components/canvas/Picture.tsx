@@ -2,8 +2,8 @@ import { useState } from "react";
 
 import { look } from "../../actions/jobs";
 import { assetUrl } from "../../api";
-import { own } from "../../document";
-import type { Artifact } from "../../run";
+import { own } from "../../document/document";
+import type { Artifact } from "../../running/run";
 import { useSheet } from "../../store";
 import { Icon } from "../Icon";
 

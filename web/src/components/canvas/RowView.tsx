@@ -3,10 +3,10 @@ import type { KeyboardEvent } from "react";
 
 import { edit, present, settle, setValue } from "../../actions/edit";
 import type { Problem } from "../../api";
-import { accepts, colourOf, defaultOf, hasSocket, inRange, type Catalogue, type Input, type Output } from "../../catalogue";
-import { disconnect, leadsTo, own, type End, type NodeData, type Point } from "../../document";
-import { toFlow } from "../../camera";
-import { GRID, type Row } from "../../geometry";
+import { accepts, colourOf, defaultOf, hasSocket, inRange, type Catalogue, type Input, type Output } from "../../catalogue/catalogue";
+import { disconnect, leadsTo, own, type End, type NodeData, type Point } from "../../document/document";
+import { toFlow } from "../../layout/camera";
+import { GRID, type Row } from "../../layout/geometry";
 import { set, sheet, useStore } from "../../store";
 import { WidgetFor } from "../../widgets";
 import { loose } from "./useWiring";

@@ -4,10 +4,10 @@ import { NodeResizeControl, type NodeProps } from "@xyflow/react";
 import { memo, useEffect, useRef } from "react";
 
 import { edit, present, settle } from "../../actions/edit";
-import { own } from "../../document";
-import { thingOf } from "../../flow";
-import { GRID } from "../../geometry";
-import { changeItem, framesOf, notesOf } from "../../scenery";
+import { own } from "../../document/document";
+import { thingOf } from "../../layout/flow";
+import { GRID } from "../../layout/geometry";
+import { changeItem, framesOf, notesOf } from "../../document/scenery";
 import { set, useSheet, useStore } from "../../store";
 
 const SMALLEST = 12 * GRID;

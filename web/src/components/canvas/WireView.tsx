@@ -1,7 +1,7 @@
 import { BaseEdge, type EdgeProps } from "@xyflow/react";
 import { memo } from "react";
 
-import type { Point } from "../../document";
+import type { Point } from "../../document/document";
 
 const BEND = 24;
 

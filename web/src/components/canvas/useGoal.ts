@@ -1,9 +1,9 @@
 import { useReactFlow } from "@xyflow/react";
 import { useEffect } from "react";
 
-import { isStill } from "../../camera";
-import { own } from "../../document";
-import { boxOf } from "../../geometry";
+import { isStill } from "../../layout/camera";
+import { own } from "../../document/document";
+import { boxOf } from "../../layout/geometry";
 import { get, sheet, useStore } from "../../store";
 import { fieldId } from "./RowView";
 

@@ -2,10 +2,10 @@ import { useReactFlow, type Connection, type Edge, type FinalConnectionState, ty
 import { useRef } from "react";
 
 import { edit, present } from "../../actions/edit";
-import type { Loose } from "../../catalogue";
-import { connect, disconnect, type End, type Point } from "../../document";
+import type { Loose } from "../../catalogue/catalogue";
+import { connect, disconnect, type End, type Point } from "../../document/document";
 import { get, set } from "../../store";
-import { inputAt, isValid, outputAt } from "../../wiring";
+import { inputAt, isValid, outputAt } from "../../document/wiring";
 
 export const ends = (wire: Connection | Edge): { from: End; to: End } => ({
   from: { node: wire.source, socket: wire.sourceHandle ?? "" },

@@ -1,9 +1,9 @@
 import { useEffect, useId, useMemo, useRef, useState } from "react";
 
 import { goTo } from "../../actions/run";
-import { lookFrom } from "../../camera";
-import type { Catalogue } from "../../catalogue";
-import { findNodes, type Found } from "../../finding";
+import { lookFrom } from "../../layout/camera";
+import type { Catalogue } from "../../catalogue/catalogue";
+import { findNodes, type Found } from "../../catalogue/finding";
 import { setSheet, sheet, useSheet, useStore } from "../../store";
 import { useList } from "../useList";
 import { Dialog, closeDialog } from "./Dialog";

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 
 import { importFile, openSaved, told } from "../../actions/files";
 import { deleteWorkflow, listVersions, listWorkflows, moveWorkflow, readVersion, saveWorkflow, type Saved } from "../../api";
-import { ago, asName, fullTime, lastPart, matching, shelf, trail } from "../../shelf";
+import { ago, asName, fullTime, lastPart, matching, shelf, trail } from "../../keeping/shelf";
 import { Icon } from "../Icon";
 import { Dialog } from "./Dialog";
 

@@ -2,7 +2,7 @@ import { useEffect, useId, useRef, useState } from "react";
 
 import { saveAs } from "../../actions/files";
 import { listWorkflows, type Saved } from "../../api";
-import { asName, foldersIn } from "../../shelf";
+import { asName, foldersIn } from "../../keeping/shelf";
 import { sheet } from "../../store";
 import { Dialog, closeDialog } from "./Dialog";
 

@@ -1,9 +1,9 @@
 import { useEffect, useRef, useState, type KeyboardEvent } from "react";
 
-import { COMMANDS, keysOf, type Command } from "../../commands";
-import { chosenKeys, keepKeys, keyOf, shownKeys, type Bindings } from "../../keys";
-import { bound, holder, isNeeded, restored } from "../../rebinding";
-import { score } from "../../search";
+import { COMMANDS, keysOf, type Command } from "../../keyboard/commands";
+import { chosenKeys, keepKeys, keyOf, shownKeys, type Bindings } from "../../keyboard/keys";
+import { bound, holder, isNeeded, restored } from "../../keyboard/rebinding";
+import { score } from "../../catalogue/search";
 import { Icon } from "../Icon";
 import { Dialog } from "./Dialog";
 

@@ -2,7 +2,7 @@ import { useEffect, useState } from "react";
 
 import { show, told } from "../../actions/files";
 import { listTemplates, readTemplate, templatePicture, type Template } from "../../api";
-import { grouped } from "../../shelf";
+import { grouped } from "../../keeping/shelf";
 import { Dialog } from "./Dialog";
 
 const open = (template: Template) => void told(async () => show(template.title, "", (await readTemplate(template.name)).workflow));

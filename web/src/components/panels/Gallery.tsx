@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type KeyboardEvent, type MouseEvent } from "react";
 
 import { jobName, look, openPicture } from "../../actions/jobs";
-import { chosenToo, shotsOf, when, type Shot } from "../../jobs";
+import { chosenToo, shotsOf, when, type Shot } from "../../running/jobs";
 import { Thumb } from "../Thumb";
 import { Panel } from "./Panel";
 import { useJobs } from "./useJobs";

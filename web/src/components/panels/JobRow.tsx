@@ -2,8 +2,8 @@ import type { DragEvent } from "react";
 
 import { cancelJob, forgetJob, jobName, look, moveJob, openWorkflowOf, rerunJob } from "../../actions/jobs";
 import type { Job } from "../../api";
-import { isPicture, stepBefore, took, when, wordOf, type Step } from "../../jobs";
-import { progress } from "../../run";
+import { isPicture, stepBefore, took, when, wordOf, type Step } from "../../running/jobs";
+import { progress } from "../../running/run";
 import { useStore, type State } from "../../store";
 import { Icon, type IconName } from "../Icon";
 import { Thumb } from "../Thumb";

@@ -1,11 +1,11 @@
 import { memo, useEffect, useId, useLayoutEffect, useMemo, useRef, useState, type KeyboardEvent } from "react";
 
 import { draftOf, finish, readNow, stays, write, written } from "../../actions/write";
-import { commandOf, copyText, keysOf } from "../../commands";
-import { own } from "../../document";
-import type { Wrong } from "../../draft";
-import { keyOf } from "../../keys";
-import { lineOf, lineStarts, scan, type Place } from "../../scan";
+import { commandOf, copyText, keysOf } from "../../keyboard/commands";
+import { own } from "../../document/document";
+import type { Wrong } from "../../keeping/draft";
+import { keyOf } from "../../keyboard/keys";
+import { lineOf, lineStarts, scan, type Place } from "../../document/scan";
 import { setSheet, sheet, useSheet, useStore } from "../../store";
 import { Icon } from "../Icon";
 import { Edge, useWidth } from "./Edge";

@@ -2,7 +2,7 @@ import { useRef, useState, type DragEvent } from "react";
 
 import { cancelWaiting, moveJob, pauseQueue } from "../../actions/jobs";
 import type { Job } from "../../api";
-import { dropBefore, grouped } from "../../jobs";
+import { dropBefore, grouped } from "../../running/jobs";
 import { useStore } from "../../store";
 import { Icon } from "../Icon";
 import { JobRow, type Dragging } from "./JobRow";

@@ -4,12 +4,12 @@ import { edit, settle } from "../../actions/edit";
 import { told } from "../../actions/files";
 import { goTo } from "../../actions/run";
 import { listVersions, readVersion, readWorkflow, type Saved } from "../../api";
-import { difference, summary, type Entry, type Line } from "../../difference";
-import type { Document } from "../../document";
-import { placed } from "../../geometry";
-import { ago, fullTime } from "../../shelf";
+import { difference, summary, type Entry, type Line } from "../../document/difference";
+import type { Document } from "../../document/document";
+import { placed } from "../../layout/geometry";
+import { ago, fullTime } from "../../keeping/shelf";
 import { sheet, useSheet, useStore } from "../../store";
-import { shortened, wordDiff } from "../../words";
+import { shortened, wordDiff } from "../../document/words";
 import { Panel } from "./Panel";
 
 /** What is on the canvas, in the list of what it is compared with. */

@@ -2,7 +2,7 @@ import { useCallback, useEffect, useRef, useState } from "react";
 
 import { catchUp } from "../../actions/jobs";
 import { listJobs, type Job } from "../../api";
-import { extended, merged, type Listed } from "../../jobs";
+import { extended, merged, type Listed } from "../../running/jobs";
 import { useStore } from "../../store";
 
 const PAGE = 50;

@@ -1,6 +1,6 @@
 /** What is known of a run: a reducer over the server's events. */
 
-import type { Document } from "./document";
+import type { Document } from "../document/document";
 
 export interface Artifact {
   readonly id: string;

@@ -2,8 +2,8 @@
 
 import type { ReactFlowInstance } from "@xyflow/react";
 
-import type { Point } from "./document";
-import { get, sheet } from "./store";
+import type { Point } from "../document/document";
+import { get, sheet } from "../store";
 
 let flow: ReactFlowInstance | null = null;
 

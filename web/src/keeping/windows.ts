@@ -1,6 +1,6 @@
 /** Which workflows other windows of this browser have open: two that change the same one would get in each other's way. */
 
-import { get, set, sheet } from "./store";
+import { get, set, sheet } from "../store";
 
 type Message = { readonly kind: "here" | "who"; readonly window: string; readonly name: string } | { readonly kind: "gone"; readonly window: string };
 

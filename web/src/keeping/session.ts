@@ -1,14 +1,14 @@
 /** The life of the canvas: start, listen to the server, keep the work. */
 
-import { openSaved, show, told } from "./actions/files";
-import { overhear } from "./actions/jobs";
-import * as api from "./api";
-import { placed } from "./geometry";
-import { record } from "./history";
+import { openSaved, show, told } from "../actions/files";
+import { overhear } from "../actions/jobs";
+import * as api from "../api";
+import { placed } from "../layout/geometry";
+import { record } from "../document/history";
 import { recall as recallWork, type Work } from "./local";
-import { follow, isLive, tell } from "./run";
+import { follow, isLive, tell } from "../running/run";
 import { keepTheWork } from "./saving";
-import { get, newSheet, randomId, set, setSheet, subscribe, type Sheet } from "./store";
+import { get, newSheet, randomId, set, setSheet, subscribe, type Sheet } from "../store";
 import { watchWindows } from "./windows";
 
 const WINDOW = "nodegraph.window";

@@ -1,7 +1,7 @@
 /** Everything that is wrong with a workflow: what the check found, and where the last run failed. */
 
-import type { Problem } from "./api";
-import { own } from "./document";
+import type { Problem } from "../api";
+import { own } from "../document/document";
 import type { RunState } from "./run";
 
 /** The failure of a run, as a problem of the node that failed; null if it has not failed. */

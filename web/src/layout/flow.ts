@@ -2,13 +2,13 @@
 
 import { Position, type Edge, type Node } from "@xyflow/react";
 
-import type { Problem } from "./api";
-import { colourOf, type Catalogue } from "./catalogue";
-import { own, sourceOf, viewOf, type Document, type End, type Point } from "./document";
-import type { Chosen } from "./fragment";
+import type { Problem } from "../api";
+import { colourOf, type Catalogue } from "../catalogue/catalogue";
+import { own, sourceOf, viewOf, type Document, type End, type Point } from "../document/document";
+import type { Chosen } from "../document/fragment";
 import { handlesOf, listed, shapeOf } from "./geometry";
-import type { RunState } from "./run";
-import { dotsOf, framesOf, notesOf } from "./scenery";
+import type { RunState } from "../running/run";
+import { dotsOf, framesOf, notesOf } from "../document/scenery";
 
 const SOCKET = 12;
 export const DOT = 16;

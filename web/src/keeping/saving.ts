@@ -1,8 +1,8 @@
 /** Keeping the work: every change in this browser at once, and on the server soon after. */
 
-import { Refusal, listWorkflows, saveWorkflow } from "./api";
+import { Refusal, listWorkflows, saveWorkflow } from "../api";
 import { keep, type Desk, type Work } from "./local";
-import { get, set, setSheet, sheetOf, subscribe, type Sheet } from "./store";
+import { get, set, setSheet, sheetOf, subscribe, type Sheet } from "../store";
 
 const LOCAL_MS = 200;
 const SERVER_MS = 800;

@@ -1,6 +1,6 @@
 /** Lists of jobs: what is in them, in which order, and in which words they are told. */
 
-import type { Job } from "./api";
+import type { Job } from "../api";
 import type { Artifact, JobState } from "./run";
 
 export interface Groups {

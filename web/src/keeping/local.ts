@@ -2,8 +2,8 @@
 
 import { openDB, type DBSchema, type IDBPDatabase } from "idb";
 
-import type { Document } from "./document";
-import type { History } from "./history";
+import type { Document } from "../document/document";
+import type { History } from "../document/history";
 
 export interface Work {
   readonly id: string;

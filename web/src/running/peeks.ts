@@ -1,7 +1,7 @@
 /** What went through the wires, asked of the server once. */
 
-import { Refusal, getResult, type Result } from "./api";
-import type { End } from "./document";
+import { Refusal, getResult, type Result } from "../api";
+import type { End } from "../document/document";
 
 const MOST = 200;
 const known = new Map<string, Result>();

@@ -1,7 +1,7 @@
 /** Where something small goes, beside what it is about: within the window, and never over it. */
 
-import type { Point } from "./document";
-import type { Box } from "./scenery";
+import type { Point } from "../document/document";
+import type { Box } from "../document/scenery";
 
 export type Side = "below" | "above" | "left" | "right";
 

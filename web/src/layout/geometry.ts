@@ -1,8 +1,8 @@
 /** How large things are and where sockets are, without asking the browser: all on one grid of 8. */
 
-import { hasSocket, takesPicture, type Catalogue, type Description, type Input, type Output } from "./catalogue";
-import { linksOf, moveNodes, own, viewOf, type Document, type NodeData, type Point, type View } from "./document";
-import { framesOf, notesOf, type Box } from "./scenery";
+import { hasSocket, takesPicture, type Catalogue, type Description, type Input, type Output } from "../catalogue/catalogue";
+import { linksOf, moveNodes, own, viewOf, type Document, type NodeData, type Point, type View } from "../document/document";
+import { framesOf, notesOf, type Box } from "../document/scenery";
 
 export const GRID = 8;
 export const WIDTH = 224;

@@ -1,7 +1,7 @@
 /** What the nodes are, as the server tells it. Nothing here knows a node by name. */
 
-import type { Json } from "./json";
-import { isLarge } from "./json";
+import type { Json } from "../document/json";
+import { isLarge } from "../document/json";
 
 export type Widget =
   | { readonly kind: "range"; readonly min: number | null; readonly max: number | null; readonly step: number | null; readonly whole: boolean }

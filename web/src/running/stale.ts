@@ -1,6 +1,6 @@
 /** Which results of the last run would not be used again: those of changed nodes, and of all that follow from them. */
 
-import { own, sourceOf, type Document, type NodeData } from "./document";
+import { own, sourceOf, type Document, type NodeData } from "../document/document";
 
 type Nodes = Document["nodes"];
 

@@ -1,6 +1,6 @@
 /** The saved workflows as people look for them: by folder, by name, the newest first. */
 
-import type { Saved, Template } from "./api";
+import type { Saved, Template } from "../api";
 
 export interface Folder {
   readonly path: string;

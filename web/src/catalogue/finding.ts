@@ -1,8 +1,8 @@
 /** Finding a node of the open workflow by its title, id, type or what its inputs say. */
 
 import type { Catalogue } from "./catalogue";
-import { own, viewOf, type Document } from "./document";
-import { writeJson } from "./json";
+import { own, viewOf, type Document } from "../document/document";
+import { writeJson } from "../document/json";
 import { score } from "./search";
 
 export interface Found {

@@ -1,6 +1,6 @@
 /** What may be wired to what, told by the catalogue's matrix. */
 
-import { accepts, type Catalogue, type Description, type Input, type Loose, type Output } from "./catalogue";
+import { accepts, type Catalogue, type Description, type Input, type Loose, type Output } from "../catalogue/catalogue";
 import { connect, leadsTo, linksOf, own, type Document, type End } from "./document";
 
 export const inputAt = (document: Document, catalogue: Catalogue, { node, socket }: End): Input | undefined =>

@@ -1,6 +1,6 @@
 /** What has changed between two documents, in words and by node. */
 
-import type { Catalogue } from "./catalogue";
+import type { Catalogue } from "../catalogue/catalogue";
 import { own, viewOf, type Document, type NodeData, type Point, type View } from "./document";
 import { writeJson, type Json } from "./json";
 import { framesOf, notesOf } from "./scenery";

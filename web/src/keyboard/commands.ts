@@ -1,16 +1,16 @@
 /** Everything that a key, a menu or a button can do, in one table. */
 
-import { copied, duplicate } from "./actions/clipboard";
-import * as edits from "./actions/edit";
-import { closeSheet, nextSheet, startNew } from "./actions/files";
-import { cancel, goToNextProblem, problemsToGoTo, run, runSelected } from "./actions/run";
-import { fit, middleOfScreen, toFlow, zoomIn, zoomOut } from "./camera";
-import { boxesOf } from "./geometry";
-import { writeJson } from "./json";
+import { copied, duplicate } from "../actions/clipboard";
+import * as edits from "../actions/edit";
+import { closeSheet, nextSheet, startNew } from "../actions/files";
+import { cancel, goToNextProblem, problemsToGoTo, run, runSelected } from "../actions/run";
+import { fit, middleOfScreen, toFlow, zoomIn, zoomOut } from "../layout/camera";
+import { boxesOf } from "../layout/geometry";
+import { writeJson } from "../document/json";
 import { chosenKeys, type Bindings } from "./keys";
-import { isLive } from "./run";
-import { save } from "./saving";
-import { get, set, setSheet, sheet, type Dialog, type Panel } from "./store";
+import { isLive } from "../running/run";
+import { save } from "../keeping/saving";
+import { get, set, setSheet, sheet, type Dialog, type Panel } from "../store";
 
 export interface Command {
   readonly id: string;
@@ -60,7 +60,7 @@ const renaming = () => set({ renaming: [...sheet().selected][0] ?? null });
 
 export const COMMANDS: readonly Command[] = [
   { id: "run", title: "Run", group: "Run", keys: ["Ctrl+Enter"], does: () => void run(), typing: true },
-  { id: "run_selected", title: "Run what is selected", group: "Run", keys: ["Ctrl+Shift+Enter"], does: () => void runSelected(), enabled: some, typing: true },
+  { id: "run_selected", title: "Run to here (what is selected)", group: "Run", keys: ["Ctrl+Shift+Enter"], does: () => void runSelected(), enabled: some, typing: true },
   { id: "cancel", title: "Cancel the run", group: "Run", keys: ["Ctrl+Shift+X"], does: () => void cancel(), enabled: () => isLive(sheet().run), typing: true },
   { id: "next_problem", title: "Next problem", group: "Run", keys: ["F8"], does: goToNextProblem, enabled: () => problemsToGoTo().length > 0, typing: true },
   { id: "undo", title: "Undo", group: "Edit", keys: ["Ctrl+Z"], does: edits.undo, enabled: () => sheet().history.past.length > 0, typing: true },

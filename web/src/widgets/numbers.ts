@@ -1,7 +1,7 @@
 /** Numbers as fields show them: what was typed as a value, what a drag makes of it, where it is in its range. */
 
-import type { Widget } from "./catalogue";
-import { integer, isLarge, type Json } from "./json";
+import type { Widget } from "../catalogue/catalogue";
+import { integer, isLarge, type Json } from "../document/json";
 
 export type Range = Extract<Widget, { kind: "range" }>;
 

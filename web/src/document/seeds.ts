@@ -1,6 +1,6 @@
 /** Seeds that change by themselves: before a run, so that the seed that is seen is the one of the picture that is seen. */
 
-import type { Catalogue } from "./catalogue";
+import type { Catalogue } from "../catalogue/catalogue";
 import { own, setValue, viewOf, type Document } from "./document";
 import type { Json } from "./json";
 

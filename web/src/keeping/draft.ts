@@ -1,9 +1,9 @@
 /** What is being written in place of a workflow: a text that may say none for a while, and is never lost. */
 
-import type { Document } from "./document";
-import { apply, diff } from "./patch";
-import { NotAWorkflow, asDocument, readDocument } from "./reading";
-import { lineOf, lineStarts, scan } from "./scan";
+import type { Document } from "../document/document";
+import { apply, diff } from "../document/patch";
+import { NotAWorkflow, asDocument, readDocument } from "../document/reading";
+import { lineOf, lineStarts, scan } from "../document/scan";
 
 export interface Wrong {
   readonly at: number;

@@ -1,10 +1,10 @@
 /** What the palette offers: sockets that are there, and nodes to add, in groups. */
 
 import { fitting, type Catalogue, type Description } from "./catalogue";
-import { linksOf, own, sourceOf, viewOf, type Document, type End } from "./document";
+import { linksOf, own, sourceOf, viewOf, type Document, type End } from "../document/document";
 import { score, search } from "./search";
-import type { Palette } from "./store";
-import { endsFor, inputAt, outputAt, passes } from "./wiring";
+import type { Palette } from "../store";
+import { endsFor, inputAt, outputAt, passes } from "../document/wiring";
 
 export type Offer =
   | { readonly id: string; readonly kind: "node"; readonly title: string; readonly detail: string; readonly node: Description }
