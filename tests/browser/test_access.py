@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,7 +140,7 @@ def test_fingers_move_nodes_and_open_their_menu_on_a_tablet(browser: Browser, se
     context = browser.new_context(viewport={"width": 820, "height": 1180}, has_touch=True, is_mobile=True)
     try:
         page = opened(context.new_page(), server)
-        tools = context.new_cdp_session(page)
+        tools: Any = context.new_cdp_session(page)  # its types are not complete
         x, y = middle(title(page, "save"))
         before = node(page, "save").bounding_box()
 

@@ -103,10 +103,10 @@ def test_an_older_version_is_compared_and_restored(work: Page, tmp_path: Path) -
     title(work, "save").click()
     work.keyboard.press("h")
     versions = work.locator(".versions button")
+    changes = work.locator(".changes")
     expect(versions.first).to_be_visible()
     for index in range(versions.count()):
         versions.nth(index).click()
-        changes = work.locator(".changes")
         expect(changes.locator("select")).to_be_visible()
         work.wait_for_timeout(300)
         if "first" in changes.inner_text():
@@ -120,7 +120,7 @@ def test_an_older_version_is_compared_and_restored(work: Page, tmp_path: Path) -
 
 
 def test_workflows_are_found_renamed_removed_and_brought_back(work: Page, server: Server, tmp_path: Path) -> None:
-    body = {"workflow": {"nodegraph": 1, "nodes": {}}}
+    body: dict[str, object] = {"workflow": {"nodegraph": 1, "nodes": {}}}
     for name in ("shelf/one", "shelf/two"):
         server.post(f"/api/v1/workflows/{name}", body, "PUT")
     work.keyboard.press("Control+o")
