@@ -17,6 +17,7 @@ import { Canvas } from "./canvas/Canvas";
 import { Dialogs } from "./dialogs";
 import { SidePanel } from "./panels";
 import { useKeys } from "./useKeys";
+import { useLongPress } from "./useLongPress";
 
 async function drop(event: DragEvent): Promise<void> {
   event.preventDefault();
@@ -27,6 +28,7 @@ async function drop(event: DragEvent): Promise<void> {
 export function App() {
   const catalogue = useStore((state) => state.catalogue);
   useKeys();
+  useLongPress();
   return (
     <div className="app" onDragOver={(event) => event.preventDefault()} onDrop={(event) => void drop(event)}>
       <TopBar />

@@ -1,4 +1,4 @@
-import { useEffect, useRef, type KeyboardEvent } from "react";
+import { useEffect, useRef, type KeyboardEvent as KeyPress } from "react";
 
 import { addDot, setColor } from "../actions/edit";
 import { commandOf } from "../keyboard/commands";
@@ -63,12 +63,16 @@ function List({ menu }: { readonly menu: Opened }) {
   const shown = items.filter((item, index) => item !== "-" || (index > 0 && items[index - 1] !== "-" && index < items.length - 1));
   useEffect(() => {
     list.current?.querySelector<HTMLElement>('[role="menuitem"]')?.focus();
+    // A finger may have taken the focus away from it.
+    const onEscape = ({ key }: KeyboardEvent) => key === "Escape" && close();
+    addEventListener("keydown", onEscape);
+    return () => removeEventListener("keydown", onEscape);
   }, []);
   const back = () => {
     close();
     if (before.current instanceof HTMLElement) before.current.focus({ preventScroll: true });
   };
-  const onKeyDown = (event: KeyboardEvent) => {
+  const onKeyDown = (event: KeyPress) => {
     const all = [...(list.current?.querySelectorAll<HTMLElement>('[role="menuitem"]') ?? [])];
     const at = all.findIndex((each) => each === document.activeElement);
     const step = event.key === "ArrowDown" || event.key === "ArrowRight" ? 1 : event.key === "ArrowUp" || event.key === "ArrowLeft" ? -1 : 0;

@@ -86,7 +86,10 @@ export function keepTheWork(desk: string): void {
     const changed = sheets.filter((each) => !isKept(written.get(each.id), each));
     written = new Map(sheets.map((each) => [each.id, each]));
     const shown: Desk = { id: desk, works: sheets.map(({ id }) => id), active, at: Date.now() };
-    void keep(shown, changed.map(workOf));
+    keep(shown, changed.map(workOf)).catch((error: unknown) => {
+      written = new Map();
+      set({ notice: `This browser keeps no copy of the work: ${error instanceof Error ? error.message : "it refuses"}. The server still does.` });
+    });
   };
   const local = soon(write, () => LOCAL_MS);
   const failing = () => get().sheets.some(({ saving }) => saving === "failed");

@@ -44,10 +44,18 @@ async function whenReady<T>(what: () => Promise<T>): Promise<T> {
 
 /** `#name` opens the saved workflow of that name. */
 async function openAddress(): Promise<void> {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = unescaped(location.hash.slice(1));
   if (name === "") return;
   history.replaceState(null, "", location.pathname);
   await openSaved(name);
+}
+
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
 
 /** The work of last time; where all of it had been saved, as the server has it now. */
