@@ -16,7 +16,7 @@ const LISTS: Readonly<Record<Opened["on"], readonly string[]>> = {
   wire: ["insert", "dot", "-", "remove"],
 };
 export const TINTS = ["red", "amber", "green", "blue", "violet"] as const;
-const WIDTH = 360;
+const WIDTH = 304;
 
 const close = () => set({ menu: null });
 

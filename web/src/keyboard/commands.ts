@@ -60,7 +60,7 @@ const renaming = () => set({ renaming: [...sheet().selected][0] ?? null });
 
 export const COMMANDS: readonly Command[] = [
   { id: "run", title: "Run", group: "Run", keys: ["Ctrl+Enter"], does: () => void run(), typing: true },
-  { id: "run_selected", title: "Run to here (what is selected)", group: "Run", keys: ["Ctrl+Shift+Enter"], does: () => void runSelected(), enabled: some, typing: true },
+  { id: "run_selected", title: "Run to here", group: "Run", keys: ["Ctrl+Shift+Enter"], does: () => void runSelected(), enabled: some, typing: true },
   { id: "cancel", title: "Cancel the run", group: "Run", keys: ["Ctrl+Shift+X"], does: () => void cancel(), enabled: () => isLive(sheet().run), typing: true },
   { id: "next_problem", title: "Next problem", group: "Run", keys: ["F8"], does: goToNextProblem, enabled: () => problemsToGoTo().length > 0, typing: true },
   { id: "undo", title: "Undo", group: "Edit", keys: ["Ctrl+Z"], does: edits.undo, enabled: () => sheet().history.past.length > 0, typing: true },
