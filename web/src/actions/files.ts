@@ -50,7 +50,7 @@ export const startNew = () => show(free("untitled"), "", EMPTY);
 
 /** Close a tab; its work is on the server first, or else it stays open. */
 export async function closeSheet(id: string): Promise<void> {
-  await save(id);
+  if (sheetOf(id)?.saving !== "saved") await save(id);
   const closing = sheetOf(id);
   if (!closing) return;
   if (closing.saving !== "saved") {
@@ -133,8 +133,8 @@ export async function saveAs(name: string): Promise<void> {
   const wanted = name.trim().replace(/^\/+|\/+$/g, "");
   if (wanted === "") return;
   await told(async () => {
-    const { id, name: old } = sheet();
-    await save(id);
+    const { id, name: old, saving } = sheet();
+    if (saving !== "saved" || wanted === old) await save(id);
     if (wanted === old) return;
     if ((await listWorkflows()).some((each) => each.name === wanted)) throw new Refusal(409, `There is a workflow “${wanted}” already.`);
     setSheet({ name: wanted, version: "", saving: "edited" }, id);
