@@ -11,6 +11,7 @@ pytest.importorskip("playwright", reason="needs Playwright: pip install -e '.[br
 from playwright.sync_api import Page, expect
 
 from tests.browser.steps import (
+    add,
     along,
     drag,
     entry,
@@ -153,6 +154,35 @@ def test_a_node_is_put_into_a_wire(work: Page, server: Server, tmp_path: Path) -
     assert name not in ("schedule", "sampler")
     assert "schedule.sigmas" in nodes[name]["links"].values()
     assert socket
+
+
+def test_a_node_that_is_dropped_on_a_wire_goes_into_it(work: Page, server: Server) -> None:
+    add(work, "splitsigmas", (900, 600))
+    drag(work, middle(title(work, "split_sigmas")), along(work, "sampler.sigmas", 0.3))
+    nodes = kept(work, server)["nodes"]
+    assert "schedule.sigmas" in nodes["split_sigmas"]["links"].values()
+    assert nodes["sampler"]["links"]["sigmas"].startswith("split_sigmas.")
+    work.keyboard.press("Control+z")
+    work.keyboard.press("Control+z")
+    assert kept(work, server)["nodes"]["sampler"]["links"]["sigmas"] == "schedule.sigmas"
+
+
+def test_a_number_is_dragged_in_one_step_of_undo(work: Page) -> None:
+    steps = field(work, "schedule.steps")
+    x, y = middle(steps)
+    drag(work, (x, y), (x + 60, y))
+    assert int(steps.input_value()) > 20
+    work.keyboard.press("Control+z")
+    expect(steps).to_have_value("20")
+
+
+def test_a_long_list_of_choices_is_searched(work: Page) -> None:
+    field(work, "schedule.scheduler").click()
+    work.keyboard.type("kar")
+    work.keyboard.press("Enter")
+    expect(field(work, "schedule.scheduler")).to_contain_text("karras")
+    work.keyboard.press("Control+z")
+    expect(field(work, "schedule.scheduler")).to_contain_text("normal")
 
 
 def test_a_title_is_written_and_a_node_is_removed_with_its_wires(work: Page, server: Server) -> None:

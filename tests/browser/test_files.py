@@ -142,6 +142,20 @@ def test_workflows_are_found_renamed_removed_and_brought_back(work: Page, server
     expect(work.locator(".tab.active .name")).to_have_text("three")
 
 
+def test_a_name_that_cannot_be_is_refused_where_it_was_written(work: Page, server: Server) -> None:
+    server.post("/api/v1/workflows/plain", {"workflow": {"nodegraph": 1, "nodes": {}}}, "PUT")
+    work.keyboard.press("Control+o")
+    work.locator("[data-workflow=plain]").get_by_role("button", name="Rename").click()
+    work.keyboard.press("Control+a")
+    work.keyboard.type("<b>bold</b>")
+    work.keyboard.press("Enter")
+    notice = work.locator("dialog .notice")
+    expect(notice).to_contain_text("expected a file name")
+    notice.get_by_role("button", name="Close").click()
+    expect(notice).to_have_count(0)
+    expect(work.locator("[data-workflow=plain]")).to_be_visible()
+
+
 def test_a_copy_is_saved_under_another_name(work: Page, server: Server) -> None:
     rewrite(work, "prompt.text", "the original")
     saved(work)

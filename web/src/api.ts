@@ -4,7 +4,7 @@ import type { Catalogue } from "./catalogue/catalogue";
 import type { Document } from "./document/document";
 import { readJson, writeJson } from "./document/json";
 import { asDocument } from "./document/reading";
-import type { Artifact, Event, JobState, Reason } from "./running/run";
+import type { Artifact, JobState, Reason, Told } from "./running/run";
 
 export interface Problem {
   readonly node: string | null;
@@ -43,7 +43,7 @@ export interface Saved {
 }
 export interface Batch {
   readonly job: string;
-  readonly events: readonly (Event & { readonly number?: number })[];
+  readonly events: readonly Told[];
 }
 export interface Listening {
   readonly opened: () => void;

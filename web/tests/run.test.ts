@@ -29,6 +29,15 @@ test("events that are told twice change nothing", () => {
   expect(tell(once, events)).toEqual(once);
 });
 
+test("what was told already does not bring an older state back", () => {
+  const numbered = events.map((event, index) => ({ ...event, number: index + 1 }));
+  const done = tell(follow(IDLE, "job"), numbered);
+  expect(done.heard).toBe(numbered.length);
+  expect(tell(done, numbered.slice(0, 3))).toBe(done);
+  const halves = tell(tell(follow(IDLE, "job"), numbered.slice(0, 9)), numbered.slice(5));
+  expect(halves).toEqual(done);
+});
+
 test("a failure is on its node, and nothing runs any more", () => {
   const failed: readonly Event[] = [
     { event: "planned", total: 2, pending: 1, reused: 1 },

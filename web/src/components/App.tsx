@@ -27,6 +27,7 @@ async function drop(event: DragEvent): Promise<void> {
 
 export function App() {
   const catalogue = useStore((state) => state.catalogue);
+  const covered = useStore(({ dialog, compare }) => dialog !== null || compare.length > 0);
   useKeys();
   useLongPress();
   return (
@@ -39,7 +40,7 @@ export function App() {
       </div>
       <StatusBar />
       <Problems />
-      <Notice />
+      {!covered && <Notice />}
       {catalogue && <Palette catalogue={catalogue} />}
       {catalogue && <Dialogs />}
       {catalogue && <Viewer />}

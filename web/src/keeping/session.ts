@@ -8,7 +8,7 @@ import { record } from "../document/history";
 import { recall as recallWork, type Work } from "./local";
 import { follow, isLive, tell } from "../running/run";
 import { keepTheWork } from "./saving";
-import { get, newSheet, randomId, set, setSheet, subscribe, type Sheet } from "../store";
+import { get, newSheet, randomId, set, setSheet, sheetOf, subscribe, type Sheet } from "../store";
 import { watchWindows } from "./windows";
 
 const WINDOW = "nodegraph.window";
@@ -101,7 +101,10 @@ async function retell({ id, run }: Sheet): Promise<void> {
   const [events, workflow] = await Promise.all([
     api.getEvents(job).catch(() => []), run.workflow ?? api.getJobWorkflow(job).catch(() => null),
   ]);
-  if (events.length > 0) setSheet({ run: tell(follow(run, job, workflow), events) }, id);
+  const told = tell(follow(run, job, workflow), events);
+  const now = sheetOf(id)?.run;
+  // While we asked, more may have been heard, or another run may have begun.
+  if (now?.job === job && told.heard > now.heard) setSheet({ run: told }, id);
 }
 
 function heard(batch: api.Batch): void {

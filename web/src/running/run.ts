@@ -48,10 +48,12 @@ export interface RunState {
   readonly pictures: Readonly<Record<string, readonly Artifact[]>>;
   readonly seconds: number | null;
   readonly reason: Reason | null;
+  /** The number of the last event that is in it: what comes later by another way may be older. */
+  readonly heard: number;
 }
 
 export const IDLE: RunState = {
-  job: null, workflow: null, state: "none", total: 0, nodes: {}, pictures: {}, seconds: null, reason: null,
+  job: null, workflow: null, state: "none", total: 0, nodes: {}, pictures: {}, seconds: null, reason: null, heard: 0,
 };
 
 export const isLive = (run: RunState): boolean => run.state === "queued" || run.state === "running";
@@ -107,9 +109,17 @@ const KNOWN: Readonly<Record<Event["event"], true>> = {
   cancelled: true, completed: true,
 };
 
-/** All of them in order; what a newer server may say more is left out. */
-export const tell = (run: RunState, events: readonly Event[]): RunState =>
-  events.filter((event) => Object.hasOwn(KNOWN, event.event)).reduce(step, run);
+/** An event as it is told; those that the server keeps have numbers, which grow. */
+export type Told = Event & { readonly number?: number };
+
+/** All of them in order, each once; what a newer server may say more is left out. */
+export const tell = (run: RunState, events: readonly Told[]): RunState =>
+  events.reduce((before, event) => {
+    const { number } = event;
+    if (!Object.hasOwn(KNOWN, event.event) || (number !== undefined && number <= before.heard)) return before;
+    const after = step(before, event);
+    return number === undefined ? after : { ...after, heard: number };
+  }, run);
 
 /** How far a run is, 0 to 1: the steps that are over, and the part of the one that runs. */
 export function progress(run: RunState): number {

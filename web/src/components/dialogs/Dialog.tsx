@@ -2,6 +2,7 @@ import { useEffect, useRef, type ReactNode } from "react";
 
 import { set } from "../../store";
 import { Icon } from "../Icon";
+import { Notice } from "../Problems";
 
 export const closeDialog = () => set({ dialog: null });
 
@@ -42,6 +43,8 @@ export function Dialog({ title, className = "", onClose = closeDialog, children 
         </header>
         {children}
       </div>
+      {/* The dialog is above all else, so what is to be said is said in it. */}
+      <Notice />
     </dialog>
   );
 }
