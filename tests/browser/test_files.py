@@ -1,11 +1,13 @@
 """Journeys: workflows come from templates, files, pictures and ComfyUI, and are kept with their history."""
 
 import base64
+import io
 import json
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from tests.server.serving import ROOT, Server
 
@@ -33,15 +35,18 @@ def work(page: Page, server: Server) -> Page:
     return opened(page, server)
 
 
-def drop(page: Page, name: str, kind: str, content: bytes) -> None:
-    """Let go of a file over the canvas."""
-    script = """([name, type, text]) => {
+def drop(page: Page, name: str, kind: str, content: bytes, *others: tuple[str, str, bytes]) -> None:
+    """Let go of a file, or of several, over the canvas."""
+    script = """files => {
         const transfer = new DataTransfer();
-        const bytes = Uint8Array.from(atob(text), each => each.charCodeAt(0));
-        transfer.items.add(new File([bytes], name, { type }));
+        for (const [name, type, text] of files) {
+            const bytes = Uint8Array.from(atob(text), each => each.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, { type }));
+        }
         return transfer;
     }"""
-    transfer = page.evaluate_handle(script, [name, kind, base64.b64encode(content).decode()])
+    files = [(each, type_, base64.b64encode(data).decode()) for each, type_, data in ((name, kind, content), *others)]
+    transfer = page.evaluate_handle(script, files)
     page.dispatch_event(".react-flow__pane", "drop", {"dataTransfer": transfer, "clientX": 640, "clientY": 400})
 
 
@@ -63,6 +68,22 @@ def test_a_dropped_picture_without_a_workflow_becomes_an_input(work: Page) -> No
     emptied(work)
     drop(work, "plain.png", "image/png", (ROOT / "workflows" / "pictures" / "text_to_image.png").read_bytes())
     expect(node(work, "load_image").locator(".thumb img")).to_be_visible()
+
+
+def test_several_files_are_each_taken_for_what_they_are(work: Page) -> None:
+    emptied(work)
+    plain = (ROOT / "workflows" / "pictures" / "text_to_image.png").read_bytes()
+    buffer = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(buffer, "JPEG")
+    workflow = b'{"nodegraph": 1, "nodes": {"empty": {"type": "EmptyLatent"}}}'
+    others = (("two.jpg", "image/jpeg", buffer.getvalue()), ("all (2).json", "application/json", workflow))
+    drop(work, "one.png", "image/png", plain, *others)
+    expect(work.locator(".tab.active .name")).to_have_text("all 2")
+    saved(work)
+    work.locator(".tab .name").nth(1).click()
+    for name, file in (("load_image", "one.png"), ("load_image_2", "two.jpg")):
+        expect(node(work, name).locator(".thumb img")).to_be_visible()
+        expect(node(work, name)).to_contain_text(file)
 
 
 def test_a_workflow_of_comfyui_opens_and_runs(work: Page) -> None:
@@ -91,6 +112,17 @@ def test_templates_are_shown_with_pictures_and_open(work: Page, tmp_path: Path) 
     work.keyboard.press("Control+Enter")
     expect(work.locator(".state.done")).to_be_visible(timeout=60_000)
     work.screenshot(path=tmp_path / "inpaint.png")
+
+
+def test_a_template_whose_title_is_no_file_name_can_be_saved(work: Page, server: Server) -> None:
+    work.keyboard.press("Alt+t")
+    work.locator("[data-template=three_steps_unrolled]").click()
+    expect(work.locator(".tab.active .name")).to_have_text("Three steps unrolled")
+    work.keyboard.press("n")
+    expect(work.locator(".tab.active .unsaved")).to_have_count(1)
+    saved(work)
+    assert "Three steps unrolled" in {each["name"] for each in server.get("/api/v1/workflows").json["workflows"]}
+    expect(work.locator(".notice")).to_have_count(0)
 
 
 def test_an_older_version_is_compared_and_restored(work: Page, tmp_path: Path) -> None:
@@ -142,6 +174,32 @@ def test_workflows_are_found_renamed_removed_and_brought_back(work: Page, server
     expect(work.locator(".tab.active .name")).to_have_text("three")
 
 
+def test_what_is_renamed_or_removed_while_it_is_open_can_be_worked_on(work: Page, server: Server) -> None:
+    server.post("/api/v1/workflows/busy", {"workflow": {"nodegraph": 1, "nodes": {}}}, "PUT")
+    work.keyboard.press("Control+o")
+    work.keyboard.type("busy")
+    work.keyboard.press("Enter")
+    expect(work.locator(".tab.active .name")).to_have_text("busy")
+    work.keyboard.press("Control+o")
+    work.locator("[data-workflow='busy']").get_by_role("button", name="Rename").click()
+    work.keyboard.press("Control+a")
+    work.keyboard.type("moved/work")
+    work.keyboard.press("Enter")
+    expect(work.locator(".tab.active .name")).to_have_text("work")
+    expect(work.get_by_role("searchbox")).to_be_focused()
+    work.keyboard.type("moved")
+    work.keyboard.press("ArrowDown")
+    expect(work.locator("[data-workflow='moved/work'] .entry")).to_be_focused()
+    work.get_by_role("button", name="Remove moved/work").click()
+    work.keyboard.press("Enter")
+    expect(work.get_by_role("button", name="Undo", exact=True).last).to_be_focused()
+    work.keyboard.press("Escape")
+    work.keyboard.press("n")
+    expect(work.locator(".tab.active .unsaved")).to_have_count(1)
+    saved(work)
+    assert "moved/work" in {each["name"] for each in server.get("/api/v1/workflows").json["workflows"]}
+
+
 def test_a_name_that_cannot_be_is_refused_where_it_was_written(work: Page, server: Server) -> None:
     server.post("/api/v1/workflows/plain", {"workflow": {"nodegraph": 1, "nodes": {}}}, "PUT")
     work.keyboard.press("Control+o")
@@ -161,6 +219,11 @@ def test_a_copy_is_saved_under_another_name(work: Page, server: Server) -> None:
     saved(work)
     before = work.locator(".tab.active .name").inner_text()
     work.keyboard.press("Control+Shift+S")
+    work.keyboard.press("Control+a")
+    work.keyboard.type("what?")
+    work.keyboard.press("Enter")
+    expect(work.locator("dialog .notice")).to_contain_text("expected a file name")
+    expect(work.locator(".tab.active .name")).to_have_text(before)
     work.keyboard.press("Control+a")
     work.keyboard.type("copies/another")
     work.keyboard.press("Enter")

@@ -5,7 +5,7 @@ import { difference, summary } from "../src/document/difference";
 import { addNode, connect, disconnect, moveNodes, removeNodes, setValue, setView, EMPTY } from "../src/document/document";
 import { renameNode } from "../src/document/fragment";
 import { shortened, wordDiff } from "../src/document/words";
-import { ago, foldersIn, grouped, matching, shelf, trail } from "../src/keeping/shelf";
+import { ago, foldersIn, grouped, matching, plainName, shelf, trail } from "../src/keeping/shelf";
 import { catalogue } from "./catalogue";
 import { random } from "./random";
 
@@ -26,6 +26,12 @@ describe("shelf", () => {
     expect(matching(all, "T CATS o").map(({ name }) => name)).toEqual(["cats/two", "cats/one", "cats/old/three"]);
     expect(matching(all, "cats three").map(({ name }) => name)).toEqual(["cats/old/three"]);
     expect(matching(all, "dog")).toEqual([]);
+  });
+
+  test("any title becomes a name that the server takes", () => {
+    const names = ["Training 1: the pictures", "star (2).final", "Gem\u00e4lde, gro\u00df", "..", "<b>x</b>", "a/b/c/d/e", "x".repeat(99), "Text to image"].map(plainName);
+    expect(names).toEqual(["Training 1 the pictures", "star 2 .final", "Gemalde gro", "untitled", "b x/b", "b/c/d/e", "x".repeat(60), "Text to image"]);
+    expect(names.map(plainName)).toEqual(names);
   });
 
   test("templates are grouped in the order in which they come", () => {
@@ -91,8 +97,9 @@ describe("words", () => {
     }
   });
 
-  test("long parts that stayed the same are shortened", () => {
+  test("long parts are shortened", () => {
     const long = "word ".repeat(100);
     expect(shortened(wordDiff(`${long}a`, `${long}b`))[0]?.text.length).toBeLessThan(60);
+    expect(shortened(wordDiff("", "word ".repeat(2000)))[0]?.text.length).toBeLessThan(410);
   });
 });

@@ -41,6 +41,8 @@ function travel(move: typeof undone<Document>): void {
     selected: new Set([...selected].filter((id) => there?.has(id))),
   });
 }
+/** Put another version on the canvas, as one step of undo. */
+export const restore = (version: Document) => travel((history) => record(settled(history), version));
 export const undo = () => travel(undone);
 export const redo = () => travel(redone);
 

@@ -1,12 +1,13 @@
 /** Workflows as a whole: open, begin, rename, close; each in a tab of its own. */
 
-import { Refusal, convert, listWorkflows, moveWorkflow, readWorkflow } from "../api";
+import { Refusal, convert, deleteWorkflow, listVersions, moveWorkflow, readVersion, readWorkflow, saveWorkflow } from "../api";
 import { EMPTY, type Document } from "../document/document";
 import { placed } from "../layout/geometry";
 import { record, settle } from "../document/history";
 import { NotAWorkflow, readDocument } from "../document/reading";
-import { freeTitle, save, saveAll } from "../keeping/saving";
-import { get, newSheet, set, setSheet, sheet, sheetOf } from "../store";
+import { freeTitle, save } from "../keeping/saving";
+import { asName, plainName } from "../keeping/shelf";
+import { get, newSheet, set, setSheet, sheet, sheetOf, type Sheet } from "../store";
 
 /** Do something on the server; where it refuses, say so. */
 export async function told(action: () => Promise<void>): Promise<void> {
@@ -19,11 +20,12 @@ export async function told(action: () => Promise<void>): Promise<void> {
   }
 }
 
-/** Show a workflow in a new tab, or in the place of an empty one that nobody has touched. */
+/** Show a workflow in a new tab, or in the place of an empty one that nobody has touched; a new one gets a name that can be saved. */
 export function show(name: string, version: string, document: Document, edited = false): void {
   performance.mark("nodegraph:open");
   const { catalogue, sheets, active } = get();
-  const fresh = { ...newSheet(name, version, catalogue ? placed(document, catalogue) : document), saving: edited ? ("edited" as const) : ("saved" as const) };
+  const wanted = version === "" ? plainName(name) : name;
+  const fresh = { ...newSheet(wanted, version, catalogue ? placed(document, catalogue) : document), saving: edited ? ("edited" as const) : ("saved" as const) };
   const here = sheet();
   const blank = here.version === "" && here.history.past.length === 0 && Object.keys(here.history.present.nodes).length === 0;
   set({
@@ -87,8 +89,11 @@ export async function importText(text: string, name: string): Promise<void> {
   });
 }
 
+/** The tab of a saved workflow; what only has its name is another. */
+const tabOf = (name: string): Sheet | undefined => get().sheets.find((each) => each.name === name && each.version !== "");
+
 export async function openSaved(name: string): Promise<void> {
-  const open = get().sheets.find((each) => each.name === name);
+  const open = tabOf(name);
   if (open) {
     goToSheet(open.id);
     set({ dialog: null });
@@ -102,18 +107,38 @@ export async function openSaved(name: string): Promise<void> {
 
 /** Another name for the open workflow; what is saved moves with it, history included. */
 export async function rename(name: string): Promise<void> {
-  const { id, name: old, version } = sheet();
-  const wanted = name.trim().replace(/^\/+|\/+$/g, "");
+  const { name: old, version } = sheet();
+  const wanted = asName(name);
   if (wanted === "" || wanted === old) return;
   if (version === "") {
     setSheet({ name: wanted, saving: "edited" });
     return;
   }
-  await told(async () => {
-    await saveAll();
-    const moved = await moveWorkflow(old, wanted);
-    setSheet({ name: moved.name, version: moved.version }, id);
-  });
+  await told(() => moveSaved(old, wanted));
+}
+
+/** Another name for a saved workflow; where it is open, its tab goes along. */
+export async function moveSaved(name: string, to: string): Promise<void> {
+  const open = tabOf(name);
+  if (open && open.saving !== "saved") await save(open.id);
+  const moved = await moveWorkflow(name, to);
+  if (open) setSheet({ name: moved.name, version: moved.version }, open.id);
+}
+
+/** Remove a saved workflow; where it is open, its tab stays, and is saved anew when it is changed. */
+export async function removeSaved(name: string): Promise<void> {
+  const open = tabOf(name);
+  await deleteWorkflow(name);
+  if (open) setSheet({ version: "" }, open.id);
+}
+
+/** Bring a removed workflow back as it was. */
+export async function bringBack(name: string): Promise<void> {
+  const [latest] = await listVersions(name);
+  if (!latest) return;
+  const { version } = await saveWorkflow(name, await readVersion(name, latest.name), "");
+  const open = get().sheets.find((each) => each.name === name && each.version === "");
+  if (open) setSheet({ version }, open.id);
 }
 
 /** Show what somebody else has saved of the open workflow, as one step of undo. */
@@ -130,15 +155,20 @@ export async function takeTheirs(): Promise<void> {
 
 /** Go on with a copy under another name; the one before stays as it was saved. */
 export async function saveAs(name: string): Promise<void> {
-  const wanted = name.trim().replace(/^\/+|\/+$/g, "");
+  const wanted = asName(name);
   if (wanted === "") return;
   await told(async () => {
     const { id, name: old, saving } = sheet();
     if (saving !== "saved" || wanted === old) await save(id);
-    if (wanted === old) return;
-    if ((await listWorkflows()).some((each) => each.name === wanted)) throw new Refusal(409, `There is a workflow “${wanted}” already.`);
-    setSheet({ name: wanted, version: "", saving: "edited" }, id);
-    set({ dialog: null });
-    await save(id);
+    const mine = sheetOf(id);
+    if (mine && wanted !== old) {
+      // Only once the server has taken the name is it ours.
+      const { present } = mine.history;
+      const saved = await saveWorkflow(wanted, present, "").catch((error: unknown) => {
+        throw error instanceof Refusal && error.status === 409 ? new Refusal(409, `There is a workflow “${wanted}” already.`) : error;
+      });
+      setSheet({ name: saved.name, version: saved.version, saving: sheetOf(id)?.history.present === present ? "saved" : "edited" }, id);
+    }
+    set({ dialog: null, notice: null });
   });
 }

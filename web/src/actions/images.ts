@@ -5,10 +5,10 @@ import { pictureInput, type Catalogue } from "../catalogue/catalogue";
 import * as documents from "../document/document";
 import { own, type Document, type End, type Point } from "../document/document";
 import { chosenIn } from "../layout/flow";
-import { WIDTH, snap } from "../layout/geometry";
+import { GRID, WIDTH, snap } from "../layout/geometry";
 import { get, set, setSheet, sheet } from "../store";
 import { edit, present, settle } from "./edit";
-import { importFile, openFile, told } from "./files";
+import { goToSheet, importFile, openFile, told } from "./files";
 
 export const isPicture = (file: Blob): boolean => file.type.startsWith("image/");
 
@@ -60,6 +60,8 @@ export async function addImage(file: File | Blob, at: Point): Promise<void> {
 /** Take a file that was dropped: the workflow in it, or else a picture for a node to read. */
 export async function takeFile(file: File, at: Point): Promise<void> {
   if (!isPicture(file)) return importFile(file, file.name);
+  // No other picture has a workflow in it.
+  if (file.type !== "image/png") return addImage(file, at);
   await told(async () => {
     try {
       await openFile(file, file.name);
@@ -68,4 +70,16 @@ export async function takeFile(file: File, at: Point): Promise<void> {
       await addImage(file, at);
     }
   });
+}
+
+/** Take all files that were dropped: each workflow in a tab of its own, the pictures side by side where they were dropped. */
+export async function takeFiles(files: readonly File[], at: Point): Promise<void> {
+  const { active: here } = get();
+  for (const [index, file] of files.entries()) {
+    goToSheet(here);
+    // The picture before is selected, and would be replaced.
+    if (index > 0) setSheet({ selected: new Set() });
+    const beside = files.slice(0, index).filter(isPicture).length;
+    await takeFile(file, [at[0] + beside * (WIDTH + 2 * GRID), at[1]]);
+  }
 }

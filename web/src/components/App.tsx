@@ -1,6 +1,6 @@
 import type { DragEvent } from "react";
 
-import { takeFile } from "../actions/images";
+import { takeFiles } from "../actions/images";
 import { toFlow } from "../layout/camera";
 import { useStore } from "../store";
 import { DropVeil, Hints } from "./Hints";
@@ -19,10 +19,9 @@ import { SidePanel } from "./panels";
 import { useKeys } from "./useKeys";
 import { useLongPress } from "./useLongPress";
 
-async function drop(event: DragEvent): Promise<void> {
+function drop(event: DragEvent): void {
   event.preventDefault();
-  const at = toFlow([event.clientX, event.clientY]);
-  for (const file of [...event.dataTransfer.files]) await takeFile(file, at);
+  void takeFiles([...event.dataTransfer.files], toFlow([event.clientX, event.clientY]));
 }
 
 export function App() {
@@ -31,7 +30,7 @@ export function App() {
   useKeys();
   useLongPress();
   return (
-    <div className="app" onDragOver={(event) => event.preventDefault()} onDrop={(event) => void drop(event)}>
+    <div className="app" onDragOver={(event) => event.preventDefault()} onDrop={drop}>
       <TopBar />
       <div className="middle">
         {catalogue ? <Canvas catalogue={catalogue} /> : <main className="canvas waiting">Waiting for the server …</main>}

@@ -35,10 +35,14 @@ export function Tabs() {
 function Tab({ sheet, active }: { readonly sheet: Sheet; readonly active: boolean }) {
   const { id, name, saving } = sheet;
   const renaming = useStore((state) => active && state.renaming === RENAMING);
+  const item = useRef<HTMLLIElement>(null);
+  useEffect(() => {
+    if (active) item.current?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  }, [active]);
   const short = name.slice(name.lastIndexOf("/") + 1);
   const mark = saving === "saved" ? "" : saving === "conflict" || saving === "failed" ? "bad" : "edited";
   return (
-    <li className={active ? "tab active" : "tab"}>
+    <li ref={item} className={active ? "tab active" : "tab"}>
       {renaming ? <NameField name={name} /> : (
         <button
           type="button" className="name" aria-current={active ? "page" : undefined} onClick={() => goToSheet(id)}

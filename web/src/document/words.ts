@@ -87,13 +87,15 @@ function joined(words: readonly Word[]): readonly Word[] {
 }
 
 const AROUND = 32;
+const LONG = 400;
 
-/** Without the middle of what stayed the same, where it is long. */
+/** Without the middle of what stayed the same, and without the end of what came or went, where it is long. */
 export function shortened(words: readonly Word[]): readonly Word[] {
   return words.map((word, index) => {
     const [first, last] = [index === 0, index === words.length - 1];
     const room = first || last ? AROUND : 2 * AROUND;
-    if (word.kind !== "same" || word.text.length <= room + 8) return word;
+    if (word.kind !== "same") return word.text.length <= LONG ? word : { ...word, text: `${word.text.slice(0, LONG).trimEnd()} …` };
+    if (word.text.length <= room + 8) return word;
     const head = first ? "" : word.text.slice(0, AROUND).trimEnd();
     const tail = last ? "" : word.text.slice(-AROUND).trimStart();
     return { kind: "same", text: `${head} … ${tail}` };

@@ -19,6 +19,16 @@ export const newestFirst = <T extends { readonly at: number }>(all: readonly T[]
 /** A name as the server takes it: without slashes around it. */
 export const asName = (text: string): string => text.trim().replace(/^\/+|\/+$/g, "");
 
+const MOST_LETTERS = 60;
+const MOST_PARTS = 4;
+
+/** A name that the server takes, as near as it can be to a title or the name of a file. */
+export function plainName(title: string): string {
+  const plain = title.normalize("NFKD").replace(/\p{M}/gu, "");
+  const parts = plain.split("/").map((part) => part.replace(/[^A-Za-z0-9_.-]+/g, " ").slice(0, MOST_LETTERS).replace(/^[ .]+|[ .]+$/g, ""));
+  return parts.filter(Boolean).slice(-MOST_PARTS).join("/") || "untitled";
+}
+
 /** What is in a folder; "" is the one that all are in. */
 export function shelf(saved: readonly Saved[], folder: string): Shelf {
   const root = folder === "" ? "" : `${folder}/`;

@@ -1,15 +1,22 @@
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useRef, useState, type KeyboardEvent } from "react";
 
-import { importFile, openSaved, told } from "../../actions/files";
-import { deleteWorkflow, listVersions, listWorkflows, moveWorkflow, readVersion, saveWorkflow, type Saved } from "../../api";
-import { ago, asName, fullTime, lastPart, matching, shelf, trail } from "../../keeping/shelf";
+import { bringBack, importFile, moveSaved, openSaved, removeSaved, told } from "../../actions/files";
+import { listWorkflows, type Saved } from "../../api";
+import { ago, asName, fullTime, lastPart, matching, shelf, trail, type Shelf as Shown } from "../../keeping/shelf";
+import { set } from "../../store";
 import { Icon } from "../Icon";
 import { Dialog } from "./Dialog";
 
-/** Bring a removed workflow back as it was. */
-async function bringBack(name: string): Promise<void> {
-  const [latest] = await listVersions(name);
-  if (latest) await saveWorkflow(name, await readVersion(name, latest.name), "");
+/** The arrows go from the search field through the list; Enter in the field opens the first. */
+function onKeyDown(event: KeyboardEvent<HTMLElement>): void {
+  const stops = [...event.currentTarget.querySelectorAll<HTMLElement>(".search, .entry")];
+  const at = stops.findIndex((each) => each === document.activeElement);
+  const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
+  if (at < 0 || event.nativeEvent.isComposing) return;
+  if (step !== 0) stops[at + step]?.focus();
+  else if (event.key === "Enter" && at === 0) stops[1]?.click();
+  else return;
+  event.preventDefault();
 }
 
 /** The workflows that the server keeps, in folders; and files that people have. */
@@ -18,52 +25,47 @@ export function Open() {
   const [folder, setFolder] = useState("");
   const [query, setQuery] = useState("");
   const [gone, setGone] = useState<string | null>(null);
+  const field = useRef<HTMLInputElement>(null);
   const refresh = useCallback(() => told(async () => setSaved(await listWorkflows())), []);
   useEffect(() => void refresh(), [refresh]);
-  const change = (action: () => Promise<unknown>) =>
+  useEffect(() => field.current?.focus(), [folder]);
+  const change = (action: () => Promise<unknown>) => {
+    set({ notice: null });
     void told(async () => {
       await action();
-    }).then(refresh);
-  const { folders, workflows } = query ? { folders: [], workflows: matching(saved ?? [], query) } : shelf(saved ?? [], folder);
+    }).then(refresh).then(() => requestAnimationFrame(() => {
+      // What had the focus may be gone with the list that it was in.
+      if (!document.activeElement?.closest(".dialog.files *")) field.current?.focus();
+    }));
+  };
+  const remove = (name: string) => change(async () => {
+    await removeSaved(name);
+    setGone(name);
+  });
+  const undo = (name: string) => {
+    setGone(null);
+    change(() => bringBack(name));
+  };
   return (
     <Dialog title="Open a workflow" className="files">
-      <Search query={query} onQuery={setQuery} />
-      {!query && <Trail folder={folder} onFolder={setFolder} />}
-      <ul className="shelf">
-        {folders.map(({ path, name, count }) => (
-          <li key={path}>
-            <button type="button" className="entry" onClick={() => setFolder(path)}>
-              <Icon name="folder" />
-              <span>{name}</span>
-              <small>{count}</small>
-            </button>
-          </li>
-        ))}
-        {workflows.map((each) => (
-          <Entry
-            key={each.name} saved={each} whole={query !== ""}
-            onMove={(to) => change(() => moveWorkflow(each.name, to))}
-            onRemove={() => change(async () => {
-              await deleteWorkflow(each.name);
-              setGone(each.name);
-            })}
+      <div className="walked" onKeyDown={onKeyDown}>
+        <input
+          ref={field} className="field search" type="search" aria-label="Search workflows" placeholder="Search" value={query} spellCheck={false}
+          onChange={(event) => setQuery(event.target.value)}
+        />
+        {!query && <Trail folder={folder} onFolder={setFolder} />}
+        {saved && (
+          <Shelf
+            shown={query ? { folders: [], workflows: matching(saved, query) } : shelf(saved, folder)} query={query} onFolder={setFolder}
+            onMove={(name, to) => change(() => moveSaved(name, to))} onRemove={remove}
           />
-        ))}
-        {saved !== null && folders.length + workflows.length === 0 && <li className="none">{query ? "No workflow has this name." : "What you make is saved by itself and appears here."}</li>}
-      </ul>
+        )}
+      </div>
       <footer>
         {gone !== null && (
           <p role="status">
             “{lastPart(gone)}” is removed.{" "}
-            <button
-              type="button" className="button small"
-              onClick={() => {
-                setGone(null);
-                change(() => bringBack(gone));
-              }}
-            >
-              Undo
-            </button>
+            <button type="button" className="button small" autoFocus onClick={() => undo(gone)}>Undo</button>
           </p>
         )}
         <span className="space" />
@@ -73,14 +75,32 @@ export function Open() {
   );
 }
 
-function Search({ query, onQuery }: { readonly query: string; readonly onQuery: (query: string) => void }) {
-  const field = useRef<HTMLInputElement>(null);
-  useEffect(() => field.current?.focus(), []);
+interface ShelfProps {
+  readonly shown: Shown;
+  readonly query: string;
+  readonly onFolder: (path: string) => void;
+  readonly onMove: (name: string, to: string) => void;
+  readonly onRemove: (name: string) => void;
+}
+
+function Shelf({ shown: { folders, workflows }, query, onFolder, onMove, onRemove }: ShelfProps) {
+  const none = query ? "No workflow has this name." : "What you make is saved by itself and appears here.";
   return (
-    <input
-      ref={field} className="field search" type="search" aria-label="Search workflows" placeholder="Search" value={query} spellCheck={false}
-      onChange={(event) => onQuery(event.target.value)}
-    />
+    <ul className="shelf">
+      {folders.map(({ path, name, count }) => (
+        <li key={path}>
+          <button type="button" className="entry" onClick={() => onFolder(path)}>
+            <Icon name="folder" />
+            <span>{name}</span>
+            <small>{count}</small>
+          </button>
+        </li>
+      ))}
+      {workflows.map((each) => (
+        <Entry key={each.name} saved={each} whole={query !== ""} onMove={(to) => onMove(each.name, to)} onRemove={() => onRemove(each.name)} />
+      ))}
+      {folders.length + workflows.length === 0 && <li className="none">{none}</li>}
+    </ul>
   );
 }
 
@@ -106,6 +126,8 @@ interface EntryProps {
 
 function Entry({ saved, whole, onMove, onRemove }: EntryProps) {
   const [asking, setAsking] = useState<"name" | "remove" | null>(null);
+  /** Whether a new name has been asked for, so that the focus goes back to where that began. */
+  const [asked, setAsked] = useState(false);
   const { name, at } = saved;
   if (asking === "name") return <NewName name={name} onMove={onMove} onEnd={() => setAsking(null)} />;
   return (
@@ -120,7 +142,13 @@ function Entry({ saved, whole, onMove, onRemove }: EntryProps) {
         </button>
       ) : (
         <>
-          <button type="button" className="button small" aria-label={`Rename ${name}`} onClick={() => setAsking("name")}>
+          <button
+            type="button" className="button small" aria-label={`Rename ${name}`} autoFocus={asked}
+            onClick={() => {
+              setAsked(true);
+              setAsking("name");
+            }}
+          >
             Rename
           </button>
           <button type="button" className="icon small" aria-label={`Remove ${name}`} onClick={() => setAsking("remove")}>

@@ -4,7 +4,7 @@ import { saveAs } from "../../actions/files";
 import { listWorkflows, type Saved } from "../../api";
 import { asName, foldersIn } from "../../keeping/shelf";
 import { sheet } from "../../store";
-import { Dialog, closeDialog } from "./Dialog";
+import { Dialog } from "./Dialog";
 
 /** Asks for the name of a copy to go on with. */
 export function SaveAs() {
@@ -17,16 +17,15 @@ export function SaveAs() {
     void listWorkflows().then(setSaved, () => null);
   }, []);
   const wanted = asName(name);
-  const taken = wanted !== sheet().name && saved.some((each) => each.name === wanted);
+  const isOurs = wanted === sheet().name && sheet().version !== "";
+  const taken = !isOurs && saved.some((each) => each.name === wanted);
   return (
     <Dialog title="Save as">
       <form
         className="save-as"
         onSubmit={(event) => {
           event.preventDefault();
-          if (wanted === "" || taken) return;
-          if (wanted === sheet().name) closeDialog();
-          else void saveAs(wanted);
+          if (wanted !== "" && !taken) void saveAs(wanted);
         }}
       >
         <label>

@@ -1,15 +1,16 @@
 import { useEffect, useState } from "react";
 
-import { edit, settle } from "../../actions/edit";
-import { told } from "../../actions/files";
+import { restore } from "../../actions/edit";
+import { takeTheirs, told } from "../../actions/files";
 import { goTo } from "../../actions/run";
 import { listVersions, readVersion, readWorkflow, type Saved } from "../../api";
 import { difference, summary, type Entry, type Line } from "../../document/difference";
 import type { Document } from "../../document/document";
 import { placed } from "../../layout/geometry";
 import { ago, fullTime } from "../../keeping/shelf";
+import { when } from "../../running/jobs";
 import { sheet, useSheet, useStore } from "../../store";
-import { shortened, wordDiff } from "../../document/words";
+import { shortened, wordDiff, type Word } from "../../document/words";
 import { Panel } from "./Panel";
 
 /** What is on the canvas, in the list of what it is compared with. */
@@ -55,37 +56,53 @@ function useDocument(name: string, which: string): Document | null {
   return found?.key === key ? found.document : null;
 }
 
-/** Put an older version on the canvas, as one step of undo. */
-function restore(document: Document): void {
-  settle();
-  edit(document);
+const TICK_MS = 20_000;
+
+/** The time, as often as it matters for how long ago something was. */
+function useNow(): Date {
+  const [now, setNow] = useState(() => new Date());
+  useEffect(() => {
+    const timer = setInterval(() => setNow(new Date()), TICK_MS);
+    return () => clearInterval(timer);
+  }, []);
+  return now;
 }
 
 /** What the workflow was before, what has changed since, and the way back. */
 export function Versions() {
+  const id = useSheet((each) => each.id);
+  return <List key={id} />;
+}
+
+function List() {
   const name = useSheet((each) => each.name);
   const saving = useSheet((each) => each.saving);
   const versions = useVersions(name);
   const [chosen, setChosen] = useState<string | null>(null);
   const [against, setAgainst] = useState(NOW);
-  const first = saving === "conflict" ? SAVED : versions[0]?.name;
-  const which = chosen ?? first;
+  const now = useNow();
+  const all = [...(saving === "conflict" ? [SAVED] : []), ...versions.map((each) => each.name)];
+  const which = chosen !== null && all.includes(chosen) ? chosen : all[0];
+  // Only what came later says what has changed since.
+  const later = versions.slice(0, Math.max(0, versions.findIndex((each) => each.name === which)));
+  const until = later.some((each) => each.name === against) ? against : NOW;
   return (
     <Panel title="Versions">
       {versions.length === 0 && saving !== "conflict" && <p className="none">What is changed is saved as you work. Older versions appear here.</p>}
       <ul className="versions">
-        {[...(saving === "conflict" ? [SAVED] : []), ...versions.map((each) => each.name)].map((each) => {
+        {all.map((each) => {
           const at = versions.find((one) => one.name === each)?.at;
           return (
             <li key={each}>
               <button type="button" aria-pressed={each === which} onClick={() => setChosen(each)} data-help={at === undefined ? undefined : fullTime(at)}>
-                {at === undefined ? "As it was saved elsewhere" : ago(at, new Date())}
+                {at === undefined ? "As it was saved elsewhere" : ago(at, now)}
+                {at !== undefined && <small>{when(at, now)}</small>}
               </button>
             </li>
           );
         })}
       </ul>
-      {which !== undefined && <Changes key={`${name} ${which} ${against}`} name={name} which={which} against={against} onAgainst={setAgainst} versions={versions} />}
+      {which !== undefined && <Changes name={name} which={which} against={until} onAgainst={setAgainst} later={later} now={now} />}
     </Panel>
   );
 }
@@ -95,10 +112,11 @@ interface ChangesProps {
   readonly which: string;
   readonly against: string;
   readonly onAgainst: (which: string) => void;
-  readonly versions: readonly Saved[];
+  readonly later: readonly Saved[];
+  readonly now: Date;
 }
 
-function Changes({ name, which, against, onAgainst, versions }: ChangesProps) {
+function Changes({ name, which, against, onAgainst, later, now }: ChangesProps) {
   const catalogue = useStore((state) => state.catalogue);
   const before = useDocument(name, which);
   const after = useDocument(name, against);
@@ -110,10 +128,12 @@ function Changes({ name, which, against, onAgainst, versions }: ChangesProps) {
           <span>Until</span>
           <select className="field" value={against} onChange={(event) => onAgainst(event.target.value)}>
             <option value={NOW}>now</option>
-            {versions.map((each) => <option key={each.name} value={each.name}>{ago(each.at, new Date())}</option>)}
+            {later.map((each) => <option key={each.name} value={each.name}>{ago(each.at, now)}</option>)}
           </select>
         </label>
-        <button type="button" className="button small" disabled={!before} onClick={() => before && restore(before)}>Restore</button>
+        {which === SAVED ? <button type="button" className="button small" onClick={() => void takeTheirs()}>Take theirs</button> : (
+          <button type="button" className="button small" disabled={!before} onClick={() => before && restore(before)}>Restore</button>
+        )}
       </div>
       {found && (
         <>
@@ -138,7 +158,10 @@ function Change({ entry: { id, title, kind, lines }, here }: { readonly entry: E
 }
 
 function Words({ line: { label, socket, old, new: now } }: { readonly line: Line }) {
-  const words = shortened(wordDiff(old ?? "", now ?? ""));
+  // Single words and numbers are told whole: the digits that two numbers share say nothing.
+  const isText = /\s/.test((old ?? "") + (now ?? ""));
+  const whole: readonly Word[] = [{ kind: "old", text: old ?? "" }, { kind: "new", text: now ?? "" }];
+  const words = shortened(isText ? wordDiff(old ?? "", now ?? "") : whole.filter(({ text }) => text !== ""));
   return (
     <p className="words">
       <span>{socket || label}</span>{" "}
