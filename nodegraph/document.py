@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args
 
 from .catalogue import Catalogue, Description
-from .errors import LARGEST_INTEGER, MalformedDocument, MissingFile, shown
+from .errors import MalformedDocument, MissingFile, shown
 from .sockets import Input, an
 
 FORMAT = 1
@@ -29,6 +29,8 @@ MODE_HELP = (
     "Without it the node runs. mute: neither it nor what needs it runs. bypass: it does not run, and each of its "
     "outputs stands for the first of its inputs that fits."
 )
+# What a browser writes digit by digit: 2^64 as ComfyUI's canvas rounds it, 18446744073709552000, is one of them.
+LARGEST_INTEGER = 10**21
 LONGEST_INTEGER = 40
 SURROGATE = re.compile("[\ud800-\udfff]")
 SURROGATE_HINT = re.compile(r"\\u[dD][89a-fA-F]|[\ud800-\udfff]")
@@ -58,7 +60,7 @@ def read_document(source: str | bytes | Path, limit: int = LARGEST_BYTES) -> Any
     """The JSON data in a text or in a file, read strictly; MalformedDocument says line and column.
 
     Refused: more than `limit` bytes, NaN and infinities, the same key twice, half surrogate pairs, nesting deeper than
-    64, integers beyond ±2^64.
+    64, integers beyond ±10^21. Which integers a value may be is told by its widget.
     """
     text = _decoded(_loaded(source, limit) if isinstance(source, Path) else source, limit)
     _refuse_depth(text)
@@ -129,7 +131,7 @@ def _real(text: str, word: str) -> float:
 def _integer(text: str, word: str) -> int:
     # The length is checked first, since Python refuses to read very long integers, with an error of its own.
     if len(word) > LONGEST_INTEGER or abs(int(word)) > LARGEST_INTEGER:
-        _refuse(text, "an integer beyond 2^64", word)
+        _refuse(text, "an integer beyond 10^21", word)
     return int(word)
 
 

@@ -36,7 +36,7 @@ WORKFLOW = document(
         ('{"a": 1, "\\u0061": 2}', 1, 10, "'a' stands twice"),
         ('{"a": "\\ud800"}', 1, 8, "surrogate"),
         ('{"\\udc00": 1}', 1, 3, "surrogate"),
-        (f'{{"a": {2**64 + 1}}}', 1, 7, "integer beyond"),
+        (f'{{"a": {10**21 + 1}}}', 1, 7, "integer beyond"),
         (f'{{"a": {"9" * 100_000}}}', 1, 7, "integer beyond"),
         ("[" * 65 + "]" * 65, 1, 65, "deeper than 64"),
         ("[" * 10**6, 1, 65, "deeper than 64"),
@@ -58,7 +58,7 @@ def test_brackets_and_words_inside_text_mean_nothing() -> None:
 
 
 def test_the_limits_themselves_are_fine() -> None:
-    assert read_document(f"[{2**64}, {-(2**64)}]") == [2**64, -(2**64)]
+    assert read_document(f"[{2**64}, {-(10**21)}]") == [2**64, -(10**21)]
     assert read_document("[" * 64 + "]" * 64) is not None
     assert read_document('["\\ud83d\\ude00"]') == ["😀"]
 
@@ -88,7 +88,7 @@ def test_any_text_is_read_or_refused(text: str | bytes) -> None:
         read_document(text)
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers(-(2**64), 2**64) | st.text(), st.lists, max_leaves=20))
+@given(st.recursive(st.none() | st.booleans() | st.integers(-(10**21), 10**21) | st.text(), st.lists, max_leaves=20))
 def test_what_json_writes_is_read_back(data: Any) -> None:
     assert read_document(json.dumps(data)) == data
 

@@ -11,10 +11,10 @@ from ..errors import Problem
 from ..report import Object
 from . import api
 from .api import ApiReader, is_api
-from .canvas import CanvasReader, is_canvas, original
+from .canvas import CanvasReader, Originals, is_canvas
 from .native import Native, Place
 
-__all__ = ["Native", "api_nodes", "in_original", "is_canvas_format", "is_comfyui", "read"]
+__all__ = ["Native", "api_nodes", "canvas_of", "in_original", "is_canvas_format", "is_comfyui", "read"]
 
 
 def read(document: object, catalogue: Catalogue) -> Native:
@@ -33,7 +33,8 @@ def in_original(problems: Iterable[Problem], document: object) -> list[Problem]:
         if is_api(workflow):
             return [replace(each, pointer=api.original(place, each.pointer)) for each in problems]
         if is_canvas(workflow):
-            return [replace(each, pointer=original(workflow, place, each.pointer)) for each in problems]
+            places = Originals(workflow, place)
+            return [replace(each, pointer=places.original(each.pointer)) for each in problems]
     return list(problems)
 
 
@@ -42,9 +43,14 @@ def is_comfyui(document: object) -> bool:
     return any(is_api(workflow) or is_canvas(workflow) for _, workflow in _candidates(document))
 
 
+def canvas_of(document: object) -> Object | None:
+    """A workflow as ComfyUI's canvas saves it; None if the document is none."""
+    found = (workflow for _, workflow in _candidates(document) if not is_api(workflow) and is_canvas(workflow))
+    return next(found, None)
+
+
 def is_canvas_format(document: object) -> bool:
-    """Whether a document is a workflow as ComfyUI's canvas saves it."""
-    return any(not is_api(workflow) and is_canvas(workflow) for _, workflow in _candidates(document))
+    return canvas_of(document) is not None
 
 
 def api_nodes(document: object) -> dict[str, Any] | None:

@@ -15,26 +15,33 @@ from .levels import Levels
 from .literals import CONTROLS, DROPPED, NO_PATTERNS, REFUSED, converted, has_pattern, in_order, is_control
 from .native import Native, Place
 from .scenery import frames_of, note_of, view_of
-from .shapes import Item, mapping, name_of, objects, text_of
+from .shapes import Item, mapping, name_of, objects, text_of, weight
 from .wires import Given, Scope, Source, Wires
 
 NOTES = ("Note", "MarkdownNote")
 # What only the canvas knows: it becomes something else, or stands in the view.
 DISSOLVED = frozenset({"Reroute", "PrimitiveNode", *NOTES})
+# One value or one dot can stand on very many wires: more than this is not written out for all of them.
+MOST_COPIED = 2_000_000
 
 
 def is_canvas(workflow: Object) -> bool:
     return isinstance(workflow.get("nodes"), list) and isinstance(workflow.get("links"), list)
 
 
-def original(workflow: Object, place: Place, native: str) -> str:
+class Originals:
     """Where on the canvas the node of a pointer into the native document stands, told without a catalogue."""
-    outermost = native.removeprefix("/nodes/").partition("/")[0].partition(":")[0]
-    for index, node in enumerate(objects(workflow.get("nodes"))):
-        name = name_of(node.get("id"))
-        if name is not None and pointer(name)[1:] == outermost:
-            return pointer(*place, "nodes", index)
-    return pointer(*place)
+
+    def __init__(self, workflow: Object, place: Place) -> None:
+        self.top, self.places = pointer(*place), dict[str, str]()
+        for index, node in enumerate(objects(workflow.get("nodes"))):
+            name = name_of(node.get("id"))
+            if name is not None:
+                self.places.setdefault(pointer(name)[1:], pointer(*place, "nodes", index))
+
+    def original(self, native: str) -> str:
+        outermost = native.removeprefix("/nodes/").partition("/")[0].partition(":")[0]
+        return self.places.get(outermost, self.top)
 
 
 @dataclass(frozen=True)
@@ -74,6 +81,7 @@ class CanvasReader(Report):
         super().__init__()
         self.workflow, self.catalogue, self.place = workflow, catalogue, place
         self.wires = Wires()
+        self.copied = 0
         # Where the parts of the native document stand in the original.
         self.places = {"": pointer(*place)}
         self.explained: set[tuple[str, str | None, ProblemKind]] = set()
@@ -161,6 +169,11 @@ class CanvasReader(Report):
             return
         reading.seeds.pop(name, None)
         if isinstance(end, Given):
+            if not self.copies(end.value):
+                message = "the values that are given to several nodes are too long for so many"
+                self.report(reading.id, name, message, (*reading.place, *at), "out_of_range")
+                self.explained.add((reading.id, name, "missing_input"))
+                return
             self.value(reading, name, end.value, at)
             self.roll(reading, name, end)
             return
@@ -171,8 +184,15 @@ class CanvasReader(Report):
             self.explained.add((reading.id, name, "missing_input"))
             return
         reading.links[name] = f"{end.scope.prefix}{end.item.id}.{output}"
-        if end.dots:
-            reading.via[name] = list(end.dots)
+        dots = list(end.dots)
+        if dots and self.copies(dots):
+            reading.via[name] = dots
+
+    def copies(self, value: object) -> bool:
+        """Whether what a wire brings can be written out once more."""
+        if self.copied <= MOST_COPIED:
+            self.copied += weight(value)
+        return self.copied <= MOST_COPIED
 
     def roll(self, reading: Reading, name: str, given: Given) -> None:
         socket = reading.socket(name)
@@ -184,9 +204,8 @@ class CanvasReader(Report):
         """The name of an output by its place, which is another one if nobody knows the node."""
         description, slot = self.catalogue.nodes.get(source.item.type), source.slot
         if description is None:
-            named = [text_of(output.get("name")) for output in objects(source.item.body.get("outputs"))]
-            found = named[slot] if 0 <= slot < len(named) else None
-            return found if found and "." not in found and named.count(found) == 1 else f"{slot}"
+            named = source.item.outputs
+            return named[slot] if 0 <= slot < len(named) else f"{slot}"
         outputs = list(description.outputs)
         if 0 <= slot < len(outputs):
             return outputs[slot]

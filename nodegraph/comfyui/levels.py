@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..document import is_node_id
+from ..document import LONGEST_ID, is_node_id
 from ..errors import shown
 from ..report import Object, Report
 from .native import Place
-from .shapes import NOTHING, Item, listed, mapping, name_of, objects
+from .shapes import NOTHING, Item, listed, mapping, name_of, objects, weight
 from .wires import Scope
 
 # A subgraph can use another one twice, and that one a third, and so on: a short text could stand for very much.
-MOST = 20_000
+MOST = 4_000_000
 
 
 class Levels(Report):
@@ -23,6 +23,7 @@ class Levels(Report):
         self.workflow, self.place = workflow, place
         subgraphs = objects(mapping(workflow.get("definitions")).get("subgraphs"))
         self.subgraphs = {name_of(each.get("id")): (index, each) for index, each in enumerate(subgraphs)}
+        self.weights: dict[int, int] = {}
         self.items_by_place: dict[Place, Mapping[str, Item]] = {}
         self.size = 0
 
@@ -37,7 +38,7 @@ class Levels(Report):
                 if item.type in self.subgraphs and scope.mode_of(item) != "bypass":
                     inner = self.inner(scope, item)
                     if self.size > MOST:
-                        message = f"the subgraphs stand for more than {MOST} nodes and links"
+                        message = "the subgraphs stand for too much, since they are large or used very often"
                         self.report(None, None, message, self.place, "out_of_range")
                         found[0].inner.clear()
                         return found[:1]
@@ -55,10 +56,17 @@ class Levels(Report):
                 self.report(f"{scope.prefix}{item.id}", None, "the subgraph contains itself", at, "cycle")
                 return None
             above = above.outer
+        if len(scope.prefix) + len(item.id) >= LONGEST_ID:
+            at, name = (*scope.place, "nodes", item.index), f"{scope.prefix}{item.id}"
+            self.report(name, None, f"the ids in it would have more than {LONGEST_ID} letters", at, "out_of_range")
+            return None
+        if index not in self.weights:
+            self.weights[index] = weight(definition)
+        self.size += self.weights[index]
+        if self.size > MOST:
+            return None
         place = (*self.place, "definitions", "subgraphs", index)
-        items = self.items(definition, place)
-        self.size += 1 + len(items) + len(listed(definition.get("links")))
-        return Scope(definition, place, items, scope, item)
+        return Scope(definition, place, self.items(definition, place), scope, item)
 
     def items(self, body: Object, place: Place) -> Mapping[str, Item]:
         """The nodes of a level by id; read once, however often a subgraph is used."""

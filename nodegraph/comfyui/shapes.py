@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, cast
 
 from ..document import Mode
@@ -15,6 +17,7 @@ NOTHING: Object = {}
 FURTHEST = 1e6  # positions beyond are a mistake, or meant to be one
 REROUTE_SIZE = (75, 26)
 MODES: Mapping[int, Mode] = {2: "mute", 4: "bypass"}
+CONTAINER = 100
 
 
 @dataclass(frozen=True)
@@ -31,11 +34,19 @@ class Item:
         given = self.body.get("mode")
         return MODES.get(given) if isinstance(given, int) else None
 
-    @property
+    @cached_property
     def inputs(self) -> list[Object]:
         return objects(self.body.get("inputs"))
 
-    @property
+    @cached_property
+    def outputs(self) -> list[str]:
+        """The outputs' names, which are their places where the canvas has no name for them that can be written."""
+        named = [text_of(output.get("name")) for output in objects(self.body.get("outputs"))]
+        count = Counter(named)
+        fine = (name if name and "." not in name and count[name] == 1 else None for name in named)
+        return [name or f"{slot}" for slot, name in enumerate(fine)]
+
+    @cached_property
     def values(self) -> list[object]:
         return listed(self.body.get("widgets_values"))
 
@@ -75,6 +86,23 @@ def numbers(value: object, count: int) -> list[float] | None:
         return None
     fine = all(type(each) in (int, float) and math.isfinite(each) and abs(each) <= FURTHEST for each in found)
     return found if fine else None
+
+
+def weight(value: object) -> int:
+    """How much there is of a value: its letters, and far more for each object and list, which are dear to read."""
+    total, pending = 0, [value]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, dict):
+            total += CONTAINER
+            pending += cast("Object", part).keys()
+            pending += cast("Object", part).values()
+        elif isinstance(part, list):
+            total += CONTAINER
+            pending += cast("list[object]", part)
+        else:
+            total += len(part) if isinstance(part, str) else 1
+    return total
 
 
 def point_of(value: object) -> Point | None:

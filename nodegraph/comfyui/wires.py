@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ..document import Mode
 from ..report import Object
 from .native import Place
-from .shapes import NOTHING, Item, Point, listed, located, mapping, name_of, objects, point_of
+from .shapes import NOTHING, Item, Point, listed, located, mapping, name_of, objects, point_of, text_of
 
 # The nodes that stand for the inputs and the outputs of a subgraph in its own links.
 INSIDE_INPUTS, INSIDE_OUTPUTS = "-10", "-20"
@@ -42,6 +42,8 @@ class Scope:
         self.dots = dict(_dots(body))
         self.ends = {wire.target_slot: link for link, wire in self.wires.items() if wire.target == INSIDE_OUTPUTS}
         self.shift = _shift(items, outer, instance)
+        # What comes in by each of the subgraph's inputs.
+        self.entries = list(_entries(body, outer, instance)) if outer and instance else []
         # What is in a muted subgraph is muted.
         self.muted = bool(outer and instance and outer.mode_of(instance) == "mute")
 
@@ -126,8 +128,8 @@ def _step(scope: Scope, link: str) -> tuple[list[list[float]], Onward | End]:
     if wire is None:
         return [], None
     dots = scope.dots_of(wire)
-    if wire.origin == INSIDE_INPUTS and scope.outer and scope.instance:
-        return dots, _outside(scope, scope.outer, scope.instance, wire.slot)
+    if wire.origin == INSIDE_INPUTS and scope.outer:
+        return dots, scope.entries[wire.slot] if 0 <= wire.slot < len(scope.entries) else None
     item = scope.items.get(wire.origin)
     if item is None:
         return dots, None
@@ -137,26 +139,33 @@ def _step(scope: Scope, link: str) -> tuple[list[list[float]], Onward | End]:
             scope, next(iter(item.inputs), NOTHING).get("link")
         )
     if item.type == "PrimitiveNode":
-        value, control = (*item.values, None, None)[:2]
+        value, control = (*item.values[:2], None, None)[:2]
         return dots, Given(value, control, f"{scope.prefix}{item.id}") if item.values else None
     if item.id in scope.inner:
         return dots, Onward(scope.inner[item.id], scope.inner[item.id].ends.get(wire.slot))
     return dots, Source(scope, item, wire.slot)
 
 
-def _outside(scope: Scope, outer: Scope, instance: Item, slot: int) -> Onward | End:
-    """What comes into a subgraph by one of its inputs: by a link, or from the widget of its node's."""
-    declared = objects(scope.body.get("inputs"))
-    if not 0 <= slot < len(declared):
-        return None
-    name = declared[slot].get("name")
-    entry = next((each for each in instance.inputs if each.get("name") == name), NOTHING)
-    if entry.get("link") is not None:
-        return Onward(outer, entry["link"])
-    widgets = [each.get("name") for each in instance.inputs if "widget" in each]
-    place = widgets.index(name) if name in widgets else len(instance.values)
-    value = instance.values[place] if place < len(instance.values) else None
-    return None if value is None else Given(value)
+def _entries(body: Object, outer: Scope, instance: Item) -> Iterator[Onward | End]:
+    """What comes into a subgraph by each of its inputs: by a link, or from the widget of its node's."""
+    links: dict[str, object] = {}
+    widgets: dict[str, int] = {}
+    place = 0
+    for each in instance.inputs:
+        name = text_of(each.get("name"))
+        if name is not None:
+            links.setdefault(name, each.get("link"))
+        if "widget" in each:
+            if name is not None:
+                widgets.setdefault(name, place)
+            place += 1
+    for declared in objects(body.get("inputs")):
+        name = text_of(declared.get("name")) or ""
+        value = next(iter(instance.values[widgets[name] :][:1]), None) if name in widgets else None
+        if links.get(name) is not None:
+            yield Onward(outer, links[name])
+        else:
+            yield None if value is None else Given(value)
 
 
 def _wires(body: Object) -> Iterator[tuple[str, Wire]]:

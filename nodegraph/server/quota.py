@@ -6,7 +6,7 @@ import math
 from collections.abc import Sized
 from typing import Any, cast
 
-from ..comfyui import api_nodes, in_original
+from ..comfyui import api_nodes, canvas_of, in_original
 from ..errors import InvalidGraph, Problem
 from ..graph import Graph, Node
 from ..report import Object, pointer
@@ -16,14 +16,17 @@ BATCHES = ("batch_size", "amount", "length")
 
 
 def check_count(document: object, bounds: Bounds) -> None:
-    """InvalidGraph for a document of too many nodes, before it is looked at any closer."""
-    nodes: Any = api_nodes(document)
-    if nodes is None:
-        top = document
-        nodes = cast("Object", top).get("nodes") if isinstance(top, dict) else None
-    count = len(cast("Sized", nodes)) if isinstance(nodes, dict | list) else 0
-    if count > bounds.nodes:
-        raise InvalidGraph(in_original([_too_many(count, bounds.nodes, "nodes")], document))
+    """InvalidGraph for a document of too many nodes or links, before it is looked at any closer."""
+    canvas: Any = canvas_of(document) or document
+    top: Object = cast("Object", canvas) if isinstance(canvas, dict) else {}
+    parts = (
+        ("nodes", api_nodes(document) or top.get("nodes"), bounds.nodes),
+        ("links", top.get("links"), bounds.links),
+    )
+    for noun, part, most in parts:
+        count = len(cast("Sized", part)) if isinstance(part, dict | list) else 0
+        if count > most:
+            raise InvalidGraph(in_original([_too_many(count, most, noun)], document))
 
 
 def check_size(graph: Graph, document: object, bounds: Bounds) -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from nodegraph import File, Graph, InvalidGraph, Link, Problem, Registry, Seed, comfyui, node
 from nodegraph.catalogue import Catalogue
+from tests.comfyui.drawing import LONG_LINK, box, canvas, long, subgraph
 from tests.comfyui.resolving import resolve
 from tests.examples import REGISTRY, Latent, document, of
 
@@ -29,17 +30,6 @@ def look(picture: Annotated[Path, File("input")], channel: str = "red") -> str:
 
 
 CATALOGUE: Catalogue = Registry([*REGISTRY.values(), *Registry.of(dream, look).values()]).catalogue()
-LONG_LINK = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type")
-
-
-def box(number: int | str, kind: str, *values: Any, links: dict[str, int | None] | None = None, **more: Any) -> Any:
-    """A node on the canvas, with its widgets' values and its inputs' links."""
-    inputs = [{"name": name, "type": "*", "link": link} for name, link in (links or {}).items()]
-    return {"id": number, "type": kind, "inputs": inputs, "widgets_values": list(values), "mode": 0, **more}
-
-
-def canvas(nodes: list[Any], links: list[Any], **more: Any) -> dict[str, Any]:
-    return {"last_node_id": 9, "nodes": nodes, "links": links, "version": 0.4, **more}
 
 
 def native(data: dict[str, Any]) -> Any:
@@ -337,14 +327,6 @@ def test_a_cycle_is_told_in_the_original() -> None:
     assert (problem.kind, problem.pointer) == ("cycle", "/nodes/0/inputs/0")
 
 
-def long(*row: Any) -> dict[str, Any]:
-    return dict(zip(LONG_LINK, row, strict=False))
-
-
-def subgraph(name: str, nodes: list[Any], links: list[Any], inputs: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"id": name, "name": name, "nodes": nodes, "links": links, "inputs": [{"name": each} for each in inputs]}
-
-
 # An Add whose amount is a widget of the subgraph's own node, then a Split, whose right half goes out.
 INNER = subgraph(
     "inner-id",
@@ -406,13 +388,6 @@ def test_a_subgraph_that_contains_itself_is_refused() -> None:
     again = subgraph("inner-id", [box(1, "inner-id")], [], ())
     found = problems(using(again))
     assert (found[0].kind, found[0].pointer) == ("cycle", "/definitions/subgraphs/0/nodes/0")
-
-
-def test_subgraphs_that_stand_for_very_many_nodes_are_refused() -> None:
-    levels = [subgraph(f"s{i}", [box(j, f"s{i + 1}") for j in range(10)], []) for i in range(12)]
-    last = subgraph("s12", [box(1, "Empty", 1)], [])
-    found = problems(canvas([box(1, "s0")], [], definitions={"subgraphs": [*levels, last]}))
-    assert "more than 20000" in found[0].message
 
 
 LEAVES = st.none() | st.booleans() | st.integers(-21, 9) | st.floats() | st.text(max_size=3) | st.just("fixed")

@@ -43,6 +43,7 @@ NATIVE_NODE: Strategy = st.one_of(
         optional={
             "values": st.one_of(st.dictionaries(INPUTS, ANYTHING, max_size=3), ANYTHING),
             "links": st.one_of(st.dictionaries(INPUTS, LINK, max_size=3), ANYTHING),
+            "mode": st.sampled_from(("mute", "bypass", "bypas", 4)) | ANYTHING,
             "more": ANYTHING,
         },
     ),
@@ -64,10 +65,47 @@ NATIVE: Strategy = st.fixed_dictionaries(
     optional={"view": ANYTHING, "$schema": ANYTHING, "prompt": ANYTHING},
 )
 API: Strategy = st.dictionaries(IDS, API_NODE, max_size=4)
+NUMBERS: Strategy = st.integers(-1, 5) | st.sampled_from((-10, -20, "1", "12:3", *HUGE))
+BOX: Strategy = st.one_of(
+    st.fixed_dictionaries(
+        {"id": NUMBERS | ANYTHING, "type": st.sampled_from(("Reroute", "PrimitiveNode", "Note", "sub")) | KINDS},
+        optional={
+            "inputs": st.lists(st.fixed_dictionaries({"name": INPUTS, "link": NUMBERS}), max_size=3) | ANYTHING,
+            "outputs": st.lists(st.fixed_dictionaries({"name": OUTPUTS}), max_size=2) | ANYTHING,
+            "widgets_values": st.lists(LEAVES, max_size=3) | ANYTHING,
+            "mode": st.sampled_from((0, 2, 4)) | ANYTHING,
+            "pos": st.lists(LEAVES, max_size=2) | ANYTHING,
+        },
+    ),
+    ANYTHING,
+)
+WIRE: Strategy = st.tuples(NUMBERS, NUMBERS, st.integers(-1, 2), NUMBERS, st.integers(-1, 2), st.just("*")).map(list)
+LEVEL: dict[str, Strategy] = {
+    "nodes": st.lists(BOX, max_size=5),
+    "links": st.lists(WIRE | ANYTHING, max_size=6),
+}
+SUBGRAPH: Strategy = st.fixed_dictionaries(
+    {"id": st.just("sub"), **LEVEL}, optional={"inputs": st.lists(ANYTHING, max_size=2)}
+)
+CANVAS: Strategy = st.fixed_dictionaries(
+    LEVEL,
+    optional={
+        "definitions": st.fixed_dictionaries({"subgraphs": st.lists(SUBGRAPH | ANYTHING, max_size=2)}) | ANYTHING,
+        "groups": ANYTHING, "extra": ANYTHING, "reroutes": ANYTHING,
+    },
+)  # fmt: skip
 HONEST = (
     NUMBER,
     workflow(a=of("Number", value=2), b=of("Add", {"a": "a.int"}), save=of("Save", {"value": "b.int"}, batch_size=3)),
     {"1": {"class_type": "Number", "inputs": {"value": 3}}, "2": {"class_type": "Save", "inputs": {"value": ["1", 0]}}},
+    {
+        "nodes": [
+            {"id": 1, "type": "Number", "widgets_values": [3], "pos": [10, 20]},
+            {"id": 2, "type": "Add", "mode": 4, "inputs": [{"name": "a", "type": "INT", "link": 1}]},
+            {"id": 3, "type": "Save", "inputs": [{"name": "value", "type": "INT", "link": 2}]},
+        ],
+        "links": [[1, 1, 0, 2, 0, "INT"], [2, 2, 0, 3, 0, "INT"]],
+    },
 )
 
 
@@ -90,8 +128,8 @@ def changed(document: Json, place: int, new: Json) -> Json:
     return result
 
 
-MUTATED: Strategy = st.builds(changed, st.sampled_from(HONEST), st.integers(0, 40), ANYTHING)
-DOCUMENTS: Strategy = st.one_of(NATIVE, API, MUTATED, MUTATED, ANYTHING)
+MUTATED: Strategy = st.builds(changed, st.sampled_from(HONEST), st.integers(0, 80), ANYTHING)
+DOCUMENTS: Strategy = st.one_of(NATIVE, API, CANVAS, MUTATED, MUTATED, ANYTHING)
 
 
 def around(path: str, document: Json, other: Json, where: int) -> Json:
@@ -102,7 +140,7 @@ def around(path: str, document: Json, other: Json, where: int) -> Json:
     return {key: document} | ({rest[where % len(rest)]: other} if where % 5 == 0 else {})
 
 
-PATHS = ("/prompt", "/api/v1/jobs", "/api/v1/check")
+PATHS = ("/prompt", "/api/v1/jobs", "/api/v1/check", "/api/v1/convert")
 # What happens to the text of a body on the way: most stay as they are.
 SPOILERS: tuple[Callable[[bytes, random.Random], bytes], ...] = (
     lambda body, chance: body[: chance.randrange(len(body) + 1)],

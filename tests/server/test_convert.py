@@ -169,6 +169,24 @@ def test_clients_of_comfyui_may_send_a_canvas_and_modes(shared: Server) -> None:
     assert (refused.status, refused.json["error"]["type"]) == (400, "prompt_no_outputs")
 
 
+def test_clients_of_comfyui_are_told_where_on_their_canvas_something_is_wrong(shared: Server) -> None:
+    """A bypassed node that passes nothing on, and a value that no parser but ours refuses."""
+    idle = {"id": 1, "type": "Number", "mode": 4}
+    answer = shared.post("/prompt", {"prompt": {**CANVAS, "nodes": [idle, CANVAS["nodes"][1]]}})
+    assert (answer.status, answer.json["pointer"]) == (400, "/prompt/nodes/1/inputs/0")
+    large = {"id": 1, "type": "Number", "widgets_values": [2**64 + 1]}
+    answer = shared.post("/prompt", {"prompt": {**CANVAS, "nodes": [large, CANVAS["nodes"][1]]}})
+    assert (answer.status, answer.json["pointer"]) == (400, "/prompt/nodes/0/widgets_values/0")
+
+
+@pytest.mark.parametrize("posted", [False, True])
+def test_a_canvas_of_too_many_links_is_refused_even_if_a_picture_carries_it(shared: Server, posted: bool) -> None:
+    canvas: dict[str, Any] = {**CANVAS, "links": [[i, 1, 0, 2, 0, "INT"] for i in range(200_000)]}
+    answer = shared.ask("POST", CONVERT, png({"workflow": json.dumps({"prompt": canvas} if posted else canvas)}), PNG)
+    assert (answer.status, answer.json["message"]) == (422, "200000 links; at most 10000 are run")
+    assert answer.json["pointer"] == ("/prompt" if posted else "")
+
+
 def test_a_canvas_is_run_as_it_is(shared: Server) -> None:
     job = shared.run(CANVAS)
     assert job["state"] == "done"

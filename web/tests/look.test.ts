@@ -63,8 +63,8 @@ test("what is not JSON is told with its place, and nothing else is", () => {
     const text = short.slice(0, at) + (roll(2) ? sign : "") + short.slice(at + gone);
     expect([text, scan(text).fault === null]).toEqual([text, isJson(text)]);
   }
-  expect(scan('{"a": 1,\n}').fault).toEqual({ at: 9, reason: "Expected a name in quotes, got }." });
-  expect(scan('{"a": 1  ').fault).toEqual({ at: 7, reason: "Expected a comma or }, got the end." });
+  expect(scan('{"a": 1,\n}').fault).toEqual({ at: 9, reason: "Expected a name in quotes, got “}”." });
+  expect(scan('{"a": 1  ').fault).toEqual({ at: 7, reason: "Expected a comma or “}”, got the end." });
   expect(scan('{"a": "b\n"}').fault?.at).toBe(6);
 });
 

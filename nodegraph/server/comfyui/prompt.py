@@ -64,9 +64,8 @@ async def _readable(state: State, document: dict[str, Any]) -> dict[str, Any]:
     """The document itself; as a native one if it is as the canvas saves it, which clients seldom send."""
     if not is_canvas_format(document):
         return document
+    await _check(state, document)  # so that what is wrong is told where it stands on the canvas
     native = await asyncio.to_thread(read, document, (await state.nodes()).catalogue)
-    if native.problems:
-        raise beneath(InvalidGraph(native.problems), "/prompt")
     return cast("dict[str, Any]", native.document)
 
 

@@ -7,7 +7,7 @@ import { DropVeil, Hints } from "./Hints";
 import { Lock } from "./Lock";
 import { Menu } from "./Menu";
 import { Palette } from "./Palette";
-import { Notice, Problems } from "./Problems";
+import { Notice } from "./Problems";
 import { StatusBar } from "./StatusBar";
 import { Tooltip } from "./Tooltip";
 import { TopBar } from "./TopBar";
@@ -38,7 +38,6 @@ export function App() {
         {catalogue && <SidePanel />}
       </div>
       <StatusBar />
-      <Problems />
       {!covered && <Notice />}
       {catalogue && <Palette catalogue={catalogue} />}
       {catalogue && <Dialogs />}

@@ -20,17 +20,19 @@ export function Problems() {
     setClosed(run.job);
   };
   return (
-    <section className="problems panel" aria-label="Problems">
-      <header>
-        <strong role="alert">{problems.length === 1 ? "One problem" : `${problems.length} problems`}</strong>
-        <span className="space" />
-        {problems.length > 1 && <span className="soft">next <Keys id="next_problem" /></span>}
-        <button type="button" className="icon" aria-label="Close the problems" onClick={close}>
-          <Icon name="close" />
-        </button>
-      </header>
-      <ul>{problems.map((problem, index) => <Item key={`${index} ${problem.pointer}`} problem={problem} />)}</ul>
-    </section>
+    <div className="problems-room">
+      <section className="problems panel" aria-label="Problems">
+        <header>
+          <strong role="alert">{problems.length === 1 ? "One problem" : `${problems.length} problems`}</strong>
+          <span className="space" />
+          {problems.length > 1 && <span className="soft">next <Keys id="next_problem" /></span>}
+          <button type="button" className="icon" aria-label="Close the problems" onClick={close}>
+            <Icon name="close" />
+          </button>
+        </header>
+        <ul>{problems.map((problem, index) => <Item key={`${index} ${problem.pointer}`} problem={problem} />)}</ul>
+      </section>
+    </div>
   );
 }
 

@@ -24,12 +24,12 @@ const TOKEN =
 /** What may come next, in words. */
 const EXPECTED = {
   value: "a value",
-  first: "a value or ]",
+  first: "a value or “]”",
   name: "a name in quotes",
-  begin: "a name in quotes or }",
+  begin: "a name in quotes or “}”",
   colon: "a colon",
-  "}": "a comma or }",
-  "]": "a comma or ]",
+  "}": "a comma or “}”",
+  "]": "a comma or “]”",
   end: "nothing more",
 } as const;
 type Next = keyof typeof EXPECTED;
@@ -77,7 +77,7 @@ export function scan(text: string): Scanned {
 
 function reasonOf(next: Next, got: string | undefined): string {
   if (got === '"') return "This text has no end, or a sign in it that must be written with \\.";
-  const shown = got === undefined ? "the end" : got.length > 24 ? `${got.slice(0, 23)}…` : got;
+  const shown = got === undefined ? "the end" : `“${got.length > 24 ? `${got.slice(0, 23)}…` : got}”`;
   return `Expected ${EXPECTED[next]}, got ${shown}.`;
 }
 

@@ -12,6 +12,7 @@ import { makeFlow, messagesIn, picturesIn, thingOf } from "../../layout/flow";
 import { DOT } from "../../layout/flow";
 import { GRID, boxesOf } from "../../layout/geometry";
 import { get, set, setSheet, sheet, useSheet, useStore, type Menu } from "../../store";
+import { Problems } from "../Problems";
 import { Distance } from "./Distance";
 import { NodeView } from "./NodeView";
 import { DotView, FrameView, NoteView } from "./Scenery";
@@ -170,6 +171,7 @@ export function Canvas({ catalogue }: { readonly catalogue: Catalogue }) {
         {far && <Distance nodes={nodes} edges={edges} />}
         <MiniMap pannable zoomable nodeClassName={colour} ariaLabel="Map of the workflow" nodeBorderRadius={16} />
       </ReactFlow>
+      <Problems />
     </main>
   );
 }
