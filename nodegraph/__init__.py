@@ -34,6 +34,7 @@ from .events import (
 from .execute import Result, Results, Run, execute, results_of
 from .files import Folders
 from .graph import Graph, Link, Node
+from .listing import Listing
 from .node import NodeType, Profile, node
 from .peek import Peek
 from .plan import Explanation, Plan, Step
@@ -63,6 +64,7 @@ __all__ = [
     "Input",
     "InvalidGraph",
     "Link",
+    "Listing",
     "MalformedDocument",
     "MemoryCache",
     "MissingFile",

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from .errors import NodeFailed, NonFinite, OutOfMemory
 from .events import Artifact, Completed, Event, Failed, Finished, Planned, Progressed, Reused, Started, Steps
 from .keys import Key
-from .node import Profile
 from .plan import Plan, Step
 from .returns import Outputs
 
@@ -145,7 +144,7 @@ def _outputs(
 ) -> Generator[Progressed, None, tuple[Outputs, tuple[Artifact, ...]]]:
     returns = step.type.returns
     for name, kind in step.type.supplied.items():
-        arguments[name] = plan.profile if kind is Profile else plan.document
+        arguments[name] = plan.supply(kind)
     result = step.type.function(**arguments)
     if returns.streams:
         # The generator has its arguments, and may let go of one that it has used up; so they are not kept here.

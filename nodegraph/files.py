@@ -24,6 +24,9 @@ LONGEST_NAME = 1024
 MOST_LISTED = 2000
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # the disk is full, or what this user may have of it
 SETTLED_NS = 2_000_000_000
+MODEL_INDEX = "model_index.json"  # in a folder of models as diffusers saves it
+MODEL_PARTS = ("*.json", "*.safetensors")
+LARGE = 64 << 20  # bytes
 PIECE = 32 << 20  # bytes: a tenth of a second to hash
 # Windows cannot create these, so a workflow that saves under them would work on one machine only.
 RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
@@ -110,6 +113,25 @@ def _walk(roots: tuple[Path, ...]) -> Iterator[str]:
 
 
 known_contents: dict[StatKey, str] = {}
+_by_place = False
+
+
+def fingerprint(path: Path) -> str:
+    """What stands for a file in a key: what is in it; for a `model_index.json` what is in all files of its folder."""
+    if path.name != MODEL_INDEX:
+        return content_hash(path)
+    parts = [part for kind in MODEL_PARTS for part in path.parent.glob(f"**/{kind}")]
+    told = [f"{part.relative_to(path.parent).as_posix()} {content_hash(part)}" for part in sorted(parts)[:MOST_LISTED]]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def tell_large_files_by_place() -> None:
+    """Let a large file be told by its place, size and times instead of its content, which takes a second per gigabyte.
+
+    For a process that keeps no result for another one: within it, a file that is visibly the same is the same.
+    """
+    global _by_place
+    _by_place = True
 
 
 def content_hash(path: Path, known: MutableMapping[StatKey, str] = known_contents) -> str:
@@ -134,6 +156,8 @@ def hashing(path: Path, known: MutableMapping[StatKey, str] = known_contents) ->
                 before = _stat_key(file.fileno())
                 if before in known:
                     return known[before]
+                if _by_place and before[2] >= LARGE:
+                    return f"at {before}"
                 hasher = hashlib.sha256()
                 while piece := file.read(PIECE):
                     hasher.update(piece)

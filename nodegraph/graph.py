@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, cast
 
 from . import comfyui
@@ -25,7 +26,7 @@ class Graph:
 
     `idle` tells of the other nodes why they do not run, and `drawn` has all nodes as the document has them, if there
     are any of those. `extras` are the keys of the document that change no result; `texts` are kept beside it in what
-    is saved.
+    is saved. `folders` are those that its files were looked for in.
     """
 
     nodes: Mapping[str, Node]
@@ -33,6 +34,7 @@ class Graph:
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     idle: Mapping[str, str] = field(default_factory=dict[str, str])
     drawn: Mapping[str, Object] = field(default_factory=dict[str, Object])
+    folders: Folders = field(default_factory=dict[str, tuple[Path, ...]])
 
     @classmethod
     def parse(cls, document: object, catalogue: Catalogue, folders: Folders | None = None) -> Graph:
@@ -54,7 +56,7 @@ class Graph:
         if problems:
             raise InvalidGraph(problems)
         kept = {node.id: _drawn_document(node) for node in drawn.values()} if left.idle else {}
-        return cls(nodes, extras, idle=left.idle, drawn=kept)
+        return cls(nodes, extras, idle=left.idle, drawn=kept, folders=folders or {})
 
     @property
     def document(self) -> Document:

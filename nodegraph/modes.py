@@ -55,16 +55,20 @@ class _Bypass:
 
     def __init__(self, drawn: Mapping[str, Drawn]) -> None:
         self.drawn = drawn
-        # By node and output type: outputs of the same type pass the same on.
+        # By node and output type: outputs of the same type pass the same on, where no input has their own name.
         self.passed: dict[tuple[str, str | None], Reaching] = {}
+        self.by_name: dict[Link, Reaching] = {}
         for node_id in _sources_first(drawn):
             node = drawn[node_id]
             for kind in _output_types(node.description):
                 self.passed[node_id, kind] = self.reaching_through(node, kind)
+            for name in _names_of_both(node):
+                others = self.passed[node_id, _type_of(node, name)]
+                self.by_name[Link(node_id, name)] = {**others, **self.reaching(node.links[name])}
 
     def reaching(self, link: Link) -> Reaching:
         kind = _type_of(self.drawn.get(link.node), link.output)
-        return self.passed.get((link.node, kind), {kind: link})
+        return self.by_name.get(link) or self.passed.get((link.node, kind), {kind: link})
 
     def reaching_through(self, node: Drawn, kind: str | None) -> Reaching:
         inputs: Mapping[str, Input] = node.description.inputs if node.description else {}
@@ -90,6 +94,12 @@ def _sources_first(drawn: Mapping[str, Drawn]) -> Iterable[str]:
 def _output_types(description: Description | None) -> Iterable[str | None]:
     """The types of a node's outputs; None stands for outputs that are not known."""
     return {None, *(output.type for output in description.outputs.values())} if description else (None,)
+
+
+def _names_of_both(node: Drawn) -> Iterable[str]:
+    """The linked inputs of a node that an output is named after, and is of the type of."""
+    inputs: Mapping[str, Input] = node.description.inputs if node.description else {}
+    return [name for name in node.links if name in inputs and inputs[name].type == _type_of(node, name)]
 
 
 def _type_of(node: Drawn | None, output: str) -> str | None:

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 from .catalogue import Description
 from .document import Document
 from .errors import DeclarationError, Rejected
+from .listing import Listing
 from .returns import Returns, read_returns
 from .sockets import Input, bare, literals_of, members, type_name, unwrapped
 from .widgets import Choice, Many, Range, Text, Toggle, Widget
@@ -22,14 +23,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Profile:
-    """Where and how precisely a run computes; supplied to nodes that ask for it, and part of every key."""
+    """Where and how precisely a run computes; supplied to nodes that ask for it, and part of every key.
+
+    `memory` is how many GiB of weights may lie on the device at once, as many as fit where it is not said. It changes
+    no result, and no key.
+    """
 
     device: str = "cpu"
     dtype: str = "float32"
     threads: int | None = None
+    memory: float | None = None
 
 
-SUPPLIED = (Profile, Document)
+SUPPLIED = (Profile, Document)  # and every Listing
 
 
 @dataclass(frozen=True)
@@ -78,8 +84,8 @@ def _read(function: Callable[..., Any], name: str, category: str, effect: bool, 
     if not name or not name.isprintable():
         raise DeclarationError("the type name must be printable text")
     hints = _hints(function)
-    parameters = [p for p in inspect.signature(function).parameters.values() if hints[p.name] not in SUPPLIED]
-    supplied = {given: hint for given, hint in hints.items() if given != "return" and hint in SUPPLIED}
+    parameters = [p for p in inspect.signature(function).parameters.values() if not _is_supplied(hints[p.name])]
+    supplied = {given: hint for given, hint in hints.items() if given != "return" and _is_supplied(hint)}
     inputs = {parameter.name: read_input(parameter, hints[parameter.name]) for parameter in parameters}
     returns = read_returns(hints["return"], inspect.isgeneratorfunction(function))
     if not effect and (returns.artifacts or Document in supplied.values()):
@@ -99,6 +105,14 @@ def _read(function: Callable[..., Any], name: str, category: str, effect: bool, 
     annotations = [annotation for _, annotation, _ in inputs.values()] + list(returns.annotations)
     converters = {name: convert for name, (_, _, convert) in inputs.items() if convert}
     return NodeType(description, function, {type_name(a): a for a in annotations}, supplied, converters, returns)
+
+
+def _is_supplied(hint: Any) -> bool:
+    if hint is Listing:
+        raise DeclarationError(
+            "a Listing names no folder", hint='make a class of your own: class Fonts(Listing, folder="fonts")'
+        )
+    return hint in SUPPLIED or (isinstance(hint, type) and issubclass(hint, Listing))
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

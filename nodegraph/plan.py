@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple, Protocol
 
 from .catalogue import Description
@@ -11,6 +11,7 @@ from .document import Document
 from .errors import UsageError, did_you_mean
 from .graph import Graph, Node
 from .keys import Key, Unkeyable, canonical, key_of
+from .listing import Listing
 from .node import NodeType, Profile
 
 # Part of every key: raise it when what keys are made of changes.
@@ -54,12 +55,16 @@ class Explanation(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in an order in which they can run, each after its sources, and the targets among them."""
+    """Steps in an order in which they can run, each after its sources, and the targets among them.
+
+    `listings` has the files of every folder that a step asks for, as they were when the plan was made.
+    """
 
     steps: tuple[Step, ...]
     targets: tuple[int, ...]
     graph: Graph
     profile: Profile
+    listings: Mapping[type[Listing], Listing] = field(default_factory=dict[type[Listing], Listing])
 
     @classmethod
     def of(
@@ -74,11 +79,18 @@ class Plan:
         builder = _Builder(graph, nodes, profile)
         for node_id in _in_order(graph, wanted):
             builder.add(graph.nodes[node_id])
-        return cls(tuple(builder.steps), tuple(builder.places[node_id] for node_id in wanted), graph, profile)
+        places = tuple(builder.places[node_id] for node_id in wanted)
+        return cls(tuple(builder.steps), places, graph, profile, builder.listings)
 
     @property
     def document(self) -> Document:
         return self.graph.document
+
+    def supply(self, kind: type) -> object:
+        """What a step is given that asks for a Profile, the Document or a Listing."""
+        if kind is Profile:
+            return self.profile
+        return self.document if kind is Document else self.listings[kind]
 
     def pending(self, cache: Container[Key]) -> tuple[Step, ...]:
         """The steps that would run, given what is cached: walking back from the targets, stopping at cached results."""
@@ -142,6 +154,7 @@ class _Builder:
         self.places: dict[str, int] = {}
         self.by_key: dict[Key, int] = {}
         self.heads: dict[str, bytes] = {}
+        self.listings: dict[type[Listing], Listing] = {}
         self.output_places: dict[str, dict[str, int]] = {}
 
     def add(self, node: Node) -> None:
@@ -151,6 +164,9 @@ class _Builder:
             Source(name, steps[places[link.node]].twin, self.output_place(link.node, link.output))
             for name, link in node.links.items()
         )
+        for kind in node_type.supplied.values():
+            if issubclass(kind, Listing) and kind not in self.listings:
+                self.listings[kind] = kind.of(self.graph.folders)
         key = self.key(node, node_type, sources)
         place = places[node.id] = len(steps)
         twin = place if key is None else self.by_key.setdefault(key, place)
@@ -168,7 +184,7 @@ class _Builder:
         description = node_type.description
         if description.effect:
             return None
-        parts = [self.head(description)]
+        parts = [self.head(node_type)]
         # In the order of the names, so that neither the document's order nor the function's is part of the key.
         for name in sorted(node.values):
             try:
@@ -182,13 +198,16 @@ class _Builder:
             parts += (b"link", name.encode(), source.encode(), node.links[name].output.encode())
         return key_of(parts)
 
-    def head(self, description: Description) -> bytes:
+    def head(self, node_type: NodeType) -> bytes:
         """What is in the keys of all nodes of a type: computed once, as graphs have many nodes of few types."""
-        known = self.heads.get(description.name)
+        name = node_type.name
+        known = self.heads.get(name)
         if known is None:
-            version = self.nodes.fingerprint(description.name)
-            parts = (KEY_FORMAT, description.name.encode(), version.encode(), self.profile)
-            known = self.heads[description.name] = key_of(parts).encode()
+            parts = [KEY_FORMAT, name.encode(), self.nodes.fingerprint(name).encode(), self.profile]
+            for kind in node_type.supplied.values():
+                if issubclass(kind, Listing) and kind.counts:
+                    parts += (b"files", kind.folder.encode(), canonical(self.listings[kind].fingerprint))
+            known = self.heads[name] = key_of(parts).encode()
         return known
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from .errors import LARGEST_INTEGER, Rejected, shown
-from .files import Folders, content_hash, find_file, save_path
+from .files import Folders, find_file, fingerprint, save_path
 
 Json = dict[str, Any]
 LARGEST_SEED = 2**64 - 1
@@ -193,7 +193,7 @@ class File(Widget):
         return find_file(literal, self.folder, folders)
 
     def fingerprint(self, value: Path) -> str:
-        return content_hash(value)
+        return fingerprint(value)
 
     def schema(self) -> Json:
         return {"type": "string", "minLength": 1}

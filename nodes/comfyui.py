@@ -3,30 +3,30 @@
 from pathlib import Path
 from typing import Annotated
 
-from nodegraph import BadInput, File, Profile, Range, Steps, node
+from nodegraph import BadInput, File, Profile, Range, node
 
-from .diffusion.checkpoint import Checkpoint, load_vae_steps
+from .diffusion.checkpoint import Checkpoint, load_vae
 from .diffusion.safetensors_file import BadCheckpoint
 from .latent import Pixels, empty_latent
 from .loaders import load, placed
-from .steps import reported
 from .types import Latent, Vae
 
 
 @node("CheckpointLoaderSimple", category="comfyui")
-def checkpoint_loader_simple(ckpt_name: Annotated[Path, File("checkpoints")], *, profile: Profile) -> Steps[Checkpoint]:
+def checkpoint_loader_simple(ckpt_name: Annotated[Path, File("checkpoints")], *, profile: Profile) -> Checkpoint:
     """LoadCheckpoint under ComfyUI's name."""
-    return (yield from load(ckpt_name, profile=profile))
+    return load(ckpt_name, profile=profile)
 
 
 @node("VAELoader", category="comfyui")
-def vae_loader(vae_name: Annotated[Path, File("vae")], *, profile: Profile) -> Steps[Vae]:
+def vae_loader(vae_name: Annotated[Path, File("vae")], *, profile: Profile) -> Vae:
     """Load a VAE from a file of its own, to use in place of a checkpoint's.
 
-    It is taken to be one of SD1 or SD2: no tensor tells the scale of its latents.
+    No tensor tells the scale of its latents, so they are brought to a model's when they are sampled and decoded. A tiny
+    one (TAESD) has its latents in its model's scale, and may be one half alone.
     """
     try:
-        return (yield from reported(load_vae_steps(vae_name, placed(profile))))
+        return load_vae(vae_name, placed(profile))
     except BadCheckpoint as error:
         raise BadInput(str(error)) from error
 

@@ -5,11 +5,13 @@ from typing import Annotated
 
 from torch import Tensor
 
-from nodegraph import BadInput, Output, Range, node
+from nodegraph import BadInput, Output, Progress, Range, Steps, node
 
 from .diffusion.guidance import Guided, prediction
+from .diffusion.network import Network
 from .diffusion.preview import LatentColors
 from .diffusion.samplers import estimated_original, predicted_noise, renoise
+from .steps import refusing_bad_files, reported
 from .types import Conditioning, Denoiser, Latent, Model, Sigmas
 
 Guidance = Annotated[
@@ -20,6 +22,7 @@ Denoising = Annotated[Denoiser, Output("denoiser")]
 Noise = Annotated[Latent, Output("noise")]
 Original = Annotated[Latent, Output("original")]
 STANDARD_CHANNELS = 4
+INPAINTING = 5  # channels that an inpainting model reads beside the noise: the mask, and the picture without it
 
 
 @node("UNetPredict", category="sampling")
@@ -49,8 +52,9 @@ def predict_noise(denoiser: Denoiser, latent: Latent, sigmas: Sigmas, step: Step
     if sigma == 0:
         raise BadInput(f"step {step} is at noise level 0: there is no noise to predict")
     check_channels(denoiser, latent, sigma)
-    noise = predicted_noise(latent.samples, denoiser(latent.samples, sigma), sigma)
-    return Latent(noise, colors=colors_of(denoiser, latent, sigmas))
+    with refusing_bad_files():
+        noise = predicted_noise(latent.samples, denoiser(latent.samples, sigma), sigma)
+    return Latent(noise, colors=colors_of(denoiser, latent, sigmas), scale=latent.scale)
 
 
 @node("EstimateOriginal", category="one step")
@@ -58,7 +62,7 @@ def estimate_original(latent: Latent, noise: Latent, sigmas: Sigmas, step: StepN
     """Take the predicted noise away, all at once: an estimate of the original, blurred where there was much noise."""
     check_sizes(latent, noise)
     original = estimated_original(latent.samples, noise.samples, level(sigmas, step))
-    return Latent(original, colors=latent.colors or noise.colors)
+    return Latent(original, colors=latent.colors or noise.colors, scale=latent.scale or noise.scale)
 
 
 @node("AddNoiseBack", category="one step")
@@ -79,13 +83,20 @@ def level(sigmas: Sigmas, number: int) -> Tensor:
 
 
 def colors_of(denoiser: Denoiser, latent: Latent, sigmas: Sigmas) -> LatentColors | None:
-    """The colours of a latent by the first model that a denoiser asks, at whichever level it asks one; None if unknown.
+    """The colours of a latent by the first model that a denoiser asks; None if unknown."""
+    model = model_of(denoiser, latent, sigmas)
+    with refusing_bad_files():
+        colors = None if model is None else model.preview
+    return colors if colors is not None and len(colors.weights) == latent.samples.shape[1] else None
+
+
+def model_of(denoiser: Denoiser, latent: Latent, sigmas: Sigmas) -> Model | None:
+    """The first model that a denoiser asks, at whichever level it asks one.
 
     A prompt may count for a part of the way only.
     """
     leaves = (leaf for sigma in sigmas.values for leaf in denoiser.leaves(latent.samples, sigma))
-    colors = next((leaf.model.preview for leaf in leaves if isinstance(leaf.model, Model)), None)
-    return colors if colors is not None and len(colors.weights) == latent.samples.shape[1] else None
+    return next((leaf.model for leaf in leaves if isinstance(leaf.model, Model)), None)
 
 
 def misfit(model: Model, conditioning: Conditioning) -> str | None:
@@ -93,7 +104,20 @@ def misfit(model: Model, conditioning: Conditioning) -> str | None:
     expected, found = model.unet.config.context_channels, conditioning.prompts[0].context.shape[-1]
     if expected != found:
         return f"the prompt is of another family than the model, which expects {expected} channels and not {found}"
-    return None
+    if model.unet.config.label_channels is not None and any(each.pooled is None for each in conditioning.prompts):
+        return "the prompt is of another family than the model, which reads the embedding of the whole text, too"
+    controls = (control for prompt in conditioning.prompts for control in prompt.controls)
+    return next((reason for each in controls if (reason := each.net.misfit(model.unet.config))), None)
+
+
+def readied(denoiser: Denoiser, latent: Latent, sigmas: Sigmas) -> Steps[None]:
+    """Bring the weights of the models that a denoiser asks to where they are computed, so that this can be stopped."""
+    leaves = [leaf for sigma in sigmas.values[:-1] for leaf in denoiser.leaves(latent.samples, sigma)]
+    networks: list[Network] = [leaf.model.unet for leaf in leaves if isinstance(leaf.model, Model)]
+    networks += [control.net.network for leaf in leaves for control in leaf.conditioning.controls]
+    for network in {id(network): network for network in networks}.values():
+        for _ in reported(network.resident_steps()):
+            yield Progress(0, len(sigmas))
 
 
 def check_channels(denoiser: Denoiser, latent: Latent, sigma: Tensor) -> None:
@@ -101,9 +125,11 @@ def check_channels(denoiser: Denoiser, latent: Latent, sigma: Tensor) -> None:
     found = latent.samples.shape[1]
     for leaf in denoiser.leaves(latent.samples, sigma):
         expected = leaf.model.unet.config.in_channels if isinstance(leaf.model, Model) else found
-        if expected != found:
+        beside = leaf.conditioning.extra.get("concat")
+        # An inpainting model can do without a picture: it paints everything then.
+        if expected - found not in (0, INPAINTING if beside is None else beside.shape[1]):
             more = expected > found == STANDARD_CHANNELS
-            hint = "it is made for inpainting or editing, and no node gives it what it reads beside" if more else None
+            hint = "it is made for editing: InstructPixToPixConditioning shows it a picture" if more else None
             raise BadInput(f"the model takes {expected} channels, and the latent has {found}", hint=hint)
 
 

@@ -16,6 +16,9 @@ from .types import Image, Latent, Mask, Vae
 Pixels = Annotated[int, Range(16, 16384, 8), "in pixels of the picture; a latent pixel covers 8 × 8 of them"]
 Crop = Annotated[Literal["disabled", "center"], "center cuts the edges off, where else the picture would be stretched"]
 LatentMethod = Annotated[str, Choice(INTERPOLATIONS)]
+Overlap = Annotated[int, Range(0, 4096, 32), "in pixels, over which two tiles are blended; at most half a tile"]
+TemporalSize = Annotated[int, Range(8, 4096, 4), "of films, which this pack does not make"]
+TemporalOverlap = Annotated[int, Range(4, 4096, 4), "of films, which this pack does not make"]
 Amount = Annotated[int, Range(1, 64)]
 FACTOR = 8  # pixels that one latent pixel covers, each way, in every family
 
@@ -31,8 +34,26 @@ def empty_latent(width: Pixels = 512, height: Pixels = 512, batch_size: Annotate
 
 @node("VAEDecode", category="latent")
 def vae_decode(samples: Latent, vae: Vae) -> Steps[Image]:
-    """Turn latents into pictures."""
-    return Image((yield from reported(vae.decode_steps(samples.samples))))
+    """Turn latents into pictures.
+
+    Large ones are decoded in parts where they would not fit into memory.
+    """
+    return Image((yield from reported(decoder_of(vae, samples).decode_steps(samples.samples))))
+
+
+@node("VAEDecodeTiled", category="latent")
+def vae_decode_tiled(
+    samples: Latent,
+    vae: Vae,
+    tile_size: Annotated[int, Range(64, 4096, 32), "in pixels; smaller takes less memory, and changes more"] = 512,
+    overlap: Overlap = 64,
+    temporal_size: TemporalSize = 64,
+    temporal_overlap: TemporalOverlap = 8,
+) -> Steps[Image]:
+    """Turn latents into pictures tile by tile, in little memory; the tiles overlap and are blended there."""
+    decoder = decoder_of(vae, samples)
+    work = decoder.decode_tiled_steps(samples.samples, tile_size // vae.factor, overlap // vae.factor)
+    return Image((yield from reported(work)))
 
 
 @node("VAEEncode", category="latent")
@@ -41,7 +62,22 @@ def vae_encode(pixels: Image, vae: Vae) -> Steps[Latent]:
 
     Where a side is no multiple of 8, the edges are cut off.
     """
-    return Latent((yield from reported(vae.encode_steps(encodable(pixels, vae)))), colors=vae.preview)
+    samples = yield from reported(vae.encode_steps(encodable(pixels, vae)))
+    return Latent(samples, colors=vae.preview, scale=vae.scale)
+
+
+@node("VAEEncodeTiled", category="latent")
+def vae_encode_tiled(
+    pixels: Image,
+    vae: Vae,
+    tile_size: Annotated[int, Range(64, 4096, 64), "in pixels; smaller takes less memory, and changes more"] = 512,
+    overlap: Overlap = 64,
+    temporal_size: TemporalSize = 64,
+    temporal_overlap: TemporalOverlap = 8,
+) -> Steps[Latent]:
+    """Turn pictures into latents tile by tile, in little memory; the tiles overlap and are blended there."""
+    work = vae.encode_tiled_steps(encodable(pixels, vae), tile_size // vae.factor, overlap // vae.factor)
+    return Latent((yield from reported(work)), colors=vae.preview, scale=vae.scale)
 
 
 @node("VAEEncodeForInpaint", category="latent")
@@ -63,7 +99,7 @@ def vae_encode_for_inpaint(
     painted = whole_blocks(stretched, vae.factor)
     emptied = (whole - 0.5) * (1 - painted.round()) + 0.5
     samples = yield from reported(vae.encode_steps(emptied))
-    return Latent(samples, mask=grown(painted, grow_mask_by).round(), colors=vae.preview)
+    return Latent(samples, mask=grown(painted, grow_mask_by).round(), colors=vae.preview, scale=vae.scale)
 
 
 @node("SetLatentNoiseMask", category="latent")
@@ -90,7 +126,7 @@ def latent_upscale(
     if crop == "center":
         cut, mask = center_crop(cut, width, height), None if mask is None else center_crop(mask, width, height)
     resized = resize(cut, max(1, width // FACTOR), max(1, height // FACTOR), upscale_method)
-    return Latent(resized, mask, colors=samples.colors)
+    return Latent(resized, mask, colors=samples.colors, scale=samples.scale)
 
 
 @node("LatentUpscaleBy", category="latent")
@@ -102,7 +138,8 @@ def latent_upscale_by(
     """Resize a latent by a factor."""
     rows, columns = samples.samples.shape[-2:]
     width, height = max(1, round(columns * scale_by)), max(1, round(rows * scale_by))
-    return Latent(resize(samples.samples, width, height, upscale_method), samples.mask, colors=samples.colors)
+    resized = resize(samples.samples, width, height, upscale_method)
+    return Latent(resized, samples.mask, colors=samples.colors, scale=samples.scale)
 
 
 @node("LatentBatch", category="latent")
@@ -112,8 +149,9 @@ def latent_batch(samples1: Latent, samples2: Latent) -> Latent:
     Masks are left behind.
     """
     check_channels(samples2, samples1)
-    both = torch.cat([samples1.samples, fitted(samples2.samples, samples1.samples)])
-    return Latent(both, colors=samples1.colors)
+    second = samples2.at_scale(samples1.scale)
+    both = torch.cat([samples1.samples, fitted(second.samples, samples1.samples)])
+    return Latent(both, colors=samples1.colors, scale=second.scale)
 
 
 @node("LatentFromBatch", category="latent")
@@ -127,7 +165,7 @@ def latent_from_batch(
     start = min(max(0, batch_index + count if batch_index < 0 else batch_index), count - 1)
     chosen = slice(start, start + length)
     mask = None if samples.mask is None else repeated(samples.mask, count)[chosen]
-    return Latent(samples.samples[chosen], mask, colors=samples.colors)
+    return Latent(samples.samples[chosen], mask, colors=samples.colors, scale=samples.scale)
 
 
 @node("RepeatLatentBatch", category="latent")
@@ -135,19 +173,21 @@ def repeat_latent_batch(samples: Latent, amount: Amount = 1) -> Latent:
     """Repeat a batch of latents, to make several pictures of it with different noise."""
     count = len(samples.samples) * amount
     mask = None if samples.mask is None else repeated(repeated(samples.mask, len(samples.samples)), count)
-    return Latent(repeated(samples.samples, count), mask, colors=samples.colors)
+    return Latent(repeated(samples.samples, count), mask, colors=samples.colors, scale=samples.scale)
 
 
 @node("LatentAdd", category="latent")
 def latent_add(samples1: Latent, samples2: Latent) -> Latent:
     """Add two latents; the second is resized to the first's size."""
-    return replace(samples1, samples=samples1.samples + alike(samples2, samples1))
+    second = alike(samples2, samples1)
+    return replace(samples1, samples=samples1.samples + second.samples, scale=second.scale)
 
 
 @node("LatentSubtract", category="latent")
 def latent_subtract(samples1: Latent, samples2: Latent) -> Latent:
     """Take one latent from another: where, and how much, they differ."""
-    return replace(samples1, samples=samples1.samples - alike(samples2, samples1))
+    second = alike(samples2, samples1)
+    return replace(samples1, samples=samples1.samples - second.samples, scale=second.scale)
 
 
 @node("LatentMultiply", category="latent")
@@ -157,17 +197,30 @@ def latent_multiply(samples: Latent, multiplier: Annotated[float, Range(-10, 10,
 
 
 def encodable(pixels: Image, vae: Vae) -> Tensor:
-    """The pixels that a VAE can encode: whole blocks; BadInput if there are none."""
+    """The pixels that a VAE can encode: whole blocks; BadInput if there are none, or if it cannot encode at all."""
+    if vae.missing == "encoder":
+        raise BadInput("this VAE can only decode: its file has no encoder")
     height, width = pixels.pixels.shape[-2:]
     if min(height, width) < vae.factor:
         raise BadInput(f"a picture of {width} × {height} pixels is too small to encode: at least {vae.factor} each way")
     return whole_blocks(pixels.pixels, vae.factor)
 
 
-def alike(latent: Latent, other: Latent) -> Tensor:
-    """The samples of a latent with the size of another's, repeated to as many."""
+def decoder_of(vae: Vae, latent: Latent) -> Vae:
+    """The VAE for latents of that scale; BadInput if it cannot decode them."""
+    if vae.missing == "decoder":
+        raise BadInput("this VAE can only encode: its file has no decoder")
+    expected, found = vae.latent_channels, latent.samples.shape[1]
+    if expected != found:
+        raise BadInput(f"the VAE decodes latents of {expected} channels, and this one has {found}")
+    return vae.scaled(latent.scale)
+
+
+def alike(latent: Latent, other: Latent) -> Latent:
+    """The samples of a latent with the size and the scale of another's, repeated to as many."""
     check_channels(latent, other)
-    return repeated(fitted(latent.samples, other.samples), len(other.samples))
+    scaled = latent.at_scale(other.scale)
+    return Latent(repeated(fitted(scaled.samples, other.samples), len(other.samples)), scale=scaled.scale)
 
 
 def check_channels(latent: Latent, other: Latent) -> None:

@@ -42,7 +42,7 @@ def make_schedule(
     for image to image; 0 gives no levels.
     """
     parameterization = model.parameterization
-    return Sigmas(schedule(scheduler, parameterization, steps, denoise), parameterization.sigma_max)
+    return Sigmas(schedule(scheduler, parameterization, steps, denoise), parameterization.sigma_max, model.scale)
 
 
 @node("SplitSigmas", category="sampling")
@@ -59,9 +59,11 @@ def add_noise(latent: Latent, sigmas: Sigmas, kind: NoiseKind = "gaussian", seed
     """Add as much noise to a latent as the first of the noise levels says.
 
     latent + sigma · noise: the closed-form jump to that level. A mask on the latent will be kept to by the sampler.
+    A latent of a VAE with another scale is brought to that of the model first.
     """
     if len(sigmas) == 0:
         return latent
+    latent = latent.at_scale(sigmas.scale)
     noise = draw_noise(kind, latent.samples.shape, seed)
     samples = noised(latent.samples, noise, sigmas.values[0], starts_at_most=sigmas.starts_at_most)
     return replace(latent, samples=samples, clean=latent.samples, noise=noise)

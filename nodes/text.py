@@ -9,22 +9,31 @@ from torch.nn import functional
 
 from nodegraph import BadInput, Multiline, Range, node
 
-from .types import Conditioning, Mask, Prompt, TextEncoder
+from .diffusion.safetensors_file import BadCheckpoint
+from .diffusion.textual_inversion import UnknownEmbedding
+from .types import Conditioning, Embeddings, Mask, Prompt, TextEncoder
 
 Strength = Annotated[float, Range(0, 10, 0.01)]
 Share = Annotated[float, Range(0, 1, 0.001), "0 is pure noise, 1 the picture"]
+NO_EMBEDDINGS = Embeddings()
 
 
 @node("CLIPTextEncode", category="conditioning", title="Prompt")
 def encode(
     text: Annotated[str, Multiline(), "(word:1.3) weighs a word more, [word] less; \\( is a plain bracket"],
     clip: TextEncoder,
+    *,
+    embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> Conditioning:
     """Embed a prompt: what the picture shall show, or as the negative prompt, shall not.
 
     A prompt longer than one sequence of the encoder is cut into several, whose embeddings are put one after the other.
+    `embedding:name` stands for a textual inversion of the folder `embeddings`; `(embedding:name:1.2)` weighs it more.
     """
-    return Conditioning((clip.encode(text),))
+    try:
+        return Conditioning((clip.encode(text, embeddings=embeddings.files),))
+    except (BadCheckpoint, UnknownEmbedding) as error:
+        raise BadInput(str(error)) from error
 
 
 @node("CLIPSetLastLayer", category="conditioning", title="CLIP skip")

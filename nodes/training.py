@@ -11,7 +11,8 @@ from nodegraph import Artifact, BadInput, File, Profile, Progress, Range, SaveNa
 
 from .diffusion.checkpoint import Checkpoint
 from .diffusion.looks import Look
-from .diffusion.models import Model, TextEncoder, Vae
+from .diffusion.models import Model, TextEncoder, Tower, Vae
+from .diffusion.network import Network
 from .diffusion.parameterization import Parameterization
 from .diffusion.safetensors_file import BadCheckpoint, write_bytes
 from .diffusion.training import autoencoder, classifier, contrastive, denoising
@@ -136,7 +137,7 @@ def train_vae(
     encoder = autoencoder.EncoderTask(model, latents, pictures, batch)
     recipe = Recipe(encoder_steps, rate, average=0.995, adam_only=ends)
     encoding = yield from _trained(encoder, recipe, state.with_name(f"{name}-encoder"), "VAE encoder", steps, total)
-    vae = Vae(finished(model), autoencoder.SCALE, placed(profile).exact())
+    vae = Vae(Network(finished(model), placed(profile).exact()), autoencoder.SCALE)
     return TrainedVae(vae, decoding, encoding)
 
 
@@ -157,7 +158,8 @@ def train_clip(
     losses = yield from _trained(task, Recipe(steps, rate, average=0.995), state, "CLIP")
     found = contrastive.retrieval(towers, tokenizer, pictures)
     losses = replace(losses, title=f"CLIP: {found:.0%} of 100 captions never trained found by their picture")
-    return TrainedClip(TextEncoder(finished(towers.text), tokenizer, placed(profile).exact()), losses)
+    tower = Tower(Network(finished(towers.text), placed(profile).exact()), tokenizer)
+    return TrainedClip(TextEncoder((tower,)), losses)
 
 
 @node("TrainUNet", category="training")
@@ -176,14 +178,14 @@ def train_unet(
     A tenth of the captions is dropped, so that the model also knows pictures without text, as guidance needs it.
     """
     unet: UNet = built(lambda: denoising.new_unet(denoising.EMBEDDED))
-    tower = copy.deepcopy(clip.tower).requires_grad_(True)
+    first, place = clip.towers[0], placed(profile)
+    tower = copy.deepcopy(first.network.resident()).requires_grad_(True)
     latents = autoencoder.BlockPrincipalComponents.of(pictures)
-    task = denoising.DenoisingTask(unet, tower, clip.tokenizer, latents, pictures, batch=batch)
+    task = denoising.DenoisingTask(unet, tower, first.tokenizer, latents, pictures, batch=batch)
     recipe = Recipe(steps, rate, average=0.9995, adam_only=("unet.input_blocks.0.", "unet.output_blocks.", "unet.out."))
     losses = yield from _trained(task, recipe, state, "U-Net")
-    place = placed(profile)
-    model = Model(finished(unet), Parameterization.stable_diffusion(), place)
-    return TrainedUNet(model, TextEncoder(finished(tower), clip.tokenizer, place.exact()), losses)
+    model = Model(Network(finished(unet), place), Parameterization.stable_diffusion())
+    return TrainedUNet(model, TextEncoder((Tower(Network(finished(tower), place.exact()), first.tokenizer),)), losses)
 
 
 @node("PlotLosses", category="training")

@@ -5,13 +5,33 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from nodegraph import Listing
+
 from .diffusion.conditioning import Conditioning as Prompt
+from .diffusion.controlnet import ControlNet
 from .diffusion.denoiser import Denoiser
 from .diffusion.looks import MOST_PICTURES, Look, facts_of, shape_of, thumbnail
 from .diffusion.models import Model, TextEncoder, Vae
 from .diffusion.preview import LatentColors
 
-__all__ = ["Conditioning", "Denoiser", "Image", "Latent", "Mask", "Model", "Prompt", "Sigmas", "TextEncoder", "Vae"]
+__all__ = [
+    "Conditioning",
+    "ControlNet",
+    "Denoiser",
+    "Embeddings",
+    "Image",
+    "Latent",
+    "Mask",
+    "Model",
+    "Prompt",
+    "Sigmas",
+    "TextEncoder",
+    "Vae",
+]
+
+
+class Embeddings(Listing, folder="embeddings"):
+    """The files that a prompt may name as `embedding:name`: textual inversions."""
 
 
 def _bad(tensor: Tensor, name: str) -> str | None:
@@ -26,7 +46,8 @@ class Latent:
     """Pictures in the small space of diffusion: samples [batch, 4, height / 8, width / 8], deviation about 1.
 
     `mask` ([1 or batch, 1, height, width], 0…1, of any size) says where to paint; elsewhere sampling keeps `clean`, the
-    latent as it was before `noise` was added. `colors` says what it looks like, where its VAE is known.
+    latent as it was before `noise` was added. `colors` says what it looks like, where its VAE is known; `scale` is the
+    factor from a VAE's own numbers to these, where that is known.
     """
 
     samples: Tensor
@@ -34,6 +55,18 @@ class Latent:
     clean: Tensor | None = None
     noise: Tensor | None = None
     colors: LatentColors | None = None
+    scale: float | None = None
+
+    def at_scale(self, scale: float | None) -> "Latent":
+        """The same pictures at another scale; only said to be at it where their own was unknown."""
+        if scale is None or scale == self.scale:
+            return self
+        if self.scale is None:
+            return replace(self, scale=scale)
+        factor = scale / self.scale
+        clean, noise = (None if part is None else part * factor for part in (self.clean, self.noise))
+        colors = None if self.colors is None else self.colors.scaled(factor)
+        return Latent(self.samples * factor, self.mask, clean, noise, colors, scale)
 
     @property
     def nbytes(self) -> int:
@@ -123,10 +156,14 @@ class Mask:
 
 @dataclass(frozen=True, eq=False)
 class Sigmas:
-    """Noise levels, [steps + 1], falling, mostly to 0; `largest` is the highest level that the model knows."""
+    """Noise levels, [steps + 1], falling, mostly to 0; `largest` is the highest level that the model knows.
+
+    `scale` is that of the latents that the model was trained with, where it is known.
+    """
 
     values: Tensor
     largest: float
+    scale: float | None = None
 
     def __len__(self) -> int:
         """How many steps they make."""

@@ -16,7 +16,7 @@ SOURCES = [*ENGINE, *NODES]
 # From the bottom up: a module imports from its own level or below.
 LEVELS = [
     {"errors", "events", "files", "keys", "folders", "peek"},
-    {"widgets"},
+    {"widgets", "listing"},
     {"sockets"},
     {"catalogue", "returns"},
     {"document"},

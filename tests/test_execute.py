@@ -16,6 +16,7 @@ from nodegraph import (
     Failed,
     Finished,
     Graph,
+    Listing,
     MemoryCache,
     MissingFile,
     NodeFailed,
@@ -140,6 +141,45 @@ def test_an_effect_runs_every_time_and_tells_what_it_wrote() -> None:
 def test_the_run_supplies_the_profile_and_the_document() -> None:
     _, results = collect(run(document(note=of("Note", text="x"), b=of("Empty", size=1)), profile=Profile("cuda:1")))
     assert results["note"].outputs == {"noted": "x on cuda:1, one of 2 nodes"}
+
+
+class Words(Listing, folder="words"):
+    """The files of one folder."""
+
+
+def test_the_run_supplies_the_files_of_a_folder_and_runs_again_when_one_changes(tmp_path: Path) -> None:
+    @node("Speak")
+    def speak(name: str, *, words: Words) -> str:
+        return words.files[name].read_text()
+
+    registry, cache = Registry.of(speak), dict[str, Any]()
+    folders = {"words": (tmp_path / "words",), "other": (tmp_path / "other",)}
+
+    def said() -> tuple[str, bool]:
+        graph = Graph.parse(document(a=of("Speak", name="sub/hello")), registry.catalogue(), folders)
+        events, results = collect(execute(Plan.of(graph, registry), cache))
+        return results["a"].outputs["str"], any(isinstance(event, Started) for event in events)
+
+    for folder in ("words/sub", "other"):
+        (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / "words/sub/hello").write_text("good morning")
+    assert said() == ("good morning", True)
+    assert said() == ("good morning", False)
+    (tmp_path / "other/new").write_text("x")
+    assert said() == ("good morning", False)
+    (tmp_path / "words/sub/hello").write_text("good evening")
+    assert said() == ("good evening", True)
+
+
+def test_an_effect_is_supplied_with_files_too(tmp_path: Path) -> None:
+    @node("List", effect=True)
+    def listed(words: Words) -> Annotated[int, Output("count")]:
+        return len(words.files)
+
+    registry = Registry.of(listed)
+    (tmp_path / "one").write_text("x")
+    graph = Graph.parse(document(a=of("List")), registry.catalogue(), {"words": (tmp_path,)})
+    assert results_of(execute(Plan.of(graph, registry), {}))["a"].outputs == {"count": 1}
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,18 @@ def mask(latent: Latent) -> Masked:
     return Masked(latent.numbers)
 
 
-NODES = Registry([*REGISTRY.values(), *Registry.of(join, mask).values()])
+class Pair(NamedTuple):
+    positive: Latent
+    negative: Latent
+
+
+@node("Control")
+def control(positive: Latent, negative: Latent, amount: int = 1) -> Pair:
+    """Change two latents in the same way."""
+    return Pair(positive, negative)
+
+
+NODES = Registry([*REGISTRY.values(), *Registry.of(join, mask, control).values()])
 CATALOGUE = NODES.catalogue()
 FOLDERS = {"output": (Path("output"),)}
 FINE = {
@@ -68,6 +79,19 @@ def test_a_bypassed_node_passes_on_what_it_was_given() -> None:
     assert graph.nodes["end"].links == {"latent": Link("a", "latent")}
     assert graph.nodes.keys() == {"a", "end"}
     assert graph.idle == {"off": "it is bypassed"}
+
+
+def test_each_output_of_a_bypassed_node_passes_on_the_input_of_its_name() -> None:
+    graph = parse(
+        a=of("Empty", size=4),
+        b=of("Empty", size=5),
+        first=off("bypass", "Control", {"positive": "a.latent", "negative": "b.latent"}),
+        second=off("bypass", "Control", {"positive": "first.positive", "negative": "first.negative"}),
+        one=of("Split", {"latent": "second.positive"}),
+        other=of("Split", {"latent": "second.negative"}),
+    )
+    assert graph.nodes["one"].links == {"latent": Link("a", "latent")}
+    assert graph.nodes["other"].links == {"latent": Link("b", "latent")}
 
 
 def test_a_graph_with_a_bypassed_node_has_the_keys_of_the_graph_without() -> None:

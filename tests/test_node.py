@@ -14,6 +14,7 @@ from nodegraph import (
     Document,
     File,
     Input,
+    Listing,
     NodeType,
     Output,
     Profile,
@@ -204,6 +205,28 @@ def test_parameters_must_have_names_and_a_node_that_yields_must_say_so() -> None
     for function, said in ((rest, "by name"), (keywords, "by name"), (yields, "must return Steps")):
         with pytest.raises(DeclarationError, match=said):
             declared(function)
+
+
+class Words(Listing, folder="words"):
+    """The files of one folder."""
+
+
+def test_a_listing_is_supplied_and_no_socket_with_a_default_or_without() -> None:
+    def speak(text: str, *, words: Words) -> Latent: ...  # pyright: ignore[reportReturnType] -- only declared
+    def say(text: str, words: Words = Words()) -> Latent: ...  # pyright: ignore[reportReturnType]  # noqa: B008 -- only declared
+
+    for function in (speak, say):
+        assert list(inputs(function)) == ["text"]
+        assert declared(function).supplied == {"words": Words}
+        assert "Words" not in declared(function).types
+
+
+def test_a_listing_names_its_folder() -> None:
+    def speak(words: Listing) -> Latent: ...  # pyright: ignore[reportReturnType] -- only declared
+
+    with pytest.raises(DeclarationError, match="names no folder") as told:
+        declared(speak)
+    assert told.value.hint is not None
 
 
 @pytest.mark.parametrize("name", ["", "a\nb"])

@@ -1,10 +1,12 @@
 """Plans: what the targets need, in order, and what of it must run."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
 
-from nodegraph import Graph, Output, Plan, Profile, Registry, UsageError, node
+from nodegraph import Folders, Graph, Listing, Output, Plan, Profile, Registry, UsageError, node
 from nodegraph.keys import Key
 from tests.examples import REGISTRY, chain, document, of
 
@@ -136,6 +138,102 @@ def test_the_pack_s_source_is_in_every_key() -> None:
     graph = Graph.parse(chain(2), REGISTRY.catalogue())
     newer = Plan.of(graph, Newer(REGISTRY.values()))
     assert not {step.key for step in newer.steps} & {step.key for step in Plan.of(graph, REGISTRY).steps}
+
+
+class Words(Listing, folder="words"):
+    """The files of one folder; it counts how often somebody looked."""
+
+    looks = 0
+
+    @classmethod
+    def of(cls, folders: Folders) -> "Words":
+        cls.looks += 1
+        return super().of(folders)
+
+
+@node("Speak")
+def speak(text: str, *, words: Words) -> str:
+    return text + str(len(words.files))
+
+
+TALKING = Registry([*REGISTRY.values(), *Registry.of(speak).values()])
+
+
+def spoken(folder: Path, text: str = "x") -> dict[str, Key | None]:
+    """The keys of a workflow, some of whose nodes ask for the files of a folder."""
+    data = document(
+        one=of("Speak", text=text), two=of("Speak", {"text": "one.str"}), after=of("Paint", {"text": "two.str"}),
+        other=of("Empty", size=2),
+    )  # fmt: skip
+    folders = {"words": (folder / "words",), "other": (folder / "other",)}
+    graph = Graph.parse(data, TALKING.catalogue(), folders)
+    return {step.id: step.key for step in Plan.of(graph, TALKING).steps}
+
+
+@pytest.fixture
+def words(tmp_path: Path) -> Path:
+    for name in ("words/a", "words/sub/b", "other/c"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    return tmp_path
+
+
+def test_files_that_a_node_asks_for_are_in_its_key_and_in_those_of_its_users_alone(words: Path) -> None:
+    before = spoken(words)
+    assert spoken(words) == before
+    (words / "words/new").write_text("x")
+    added = spoken(words)
+    assert {name for name in before if before[name] != added[name]} == {"one", "two", "after"}
+    (words / "words/new").unlink()
+    assert spoken(words) == before
+
+
+@pytest.mark.parametrize("change", ["size", "time", "name"])
+def test_a_file_that_changes_changes_the_key(words: Path, change: str) -> None:
+    before, path = spoken(words), words / "words/sub/b"
+    if change == "size":
+        status = path.stat()
+        path.write_text("xx")
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    elif change == "time":
+        os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    else:
+        path.rename(path.with_name("c"))
+    assert spoken(words)["one"] != before["one"]
+
+
+def test_files_of_a_folder_that_no_node_asks_for_change_no_key(words: Path) -> None:
+    before = spoken(words)
+    (words / "other/new").write_text("x")
+    (words / "other/c").write_text("xx")
+    assert spoken(words) == before
+
+
+def test_a_folder_is_looked_at_once_for_all_nodes_and_not_at_all_for_none(words: Path) -> None:
+    Words.looks = 0
+    spoken(words)
+    assert Words.looks == 1
+    Plan.of(Graph.parse(document(a=of("Empty", size=2)), TALKING.catalogue(), {"words": (words,)}), TALKING)
+    assert Words.looks == 1
+
+
+class Looks(Listing, folder="words", counts=False):
+    """Files that change how a run looks, and nothing of what it makes."""
+
+
+def test_files_that_change_no_result_change_no_key(words: Path) -> None:
+    @node("Watch")
+    def watch(text: str, *, looks: Looks) -> str:
+        return text
+
+    registry = Registry.of(watch)
+    graph = Graph.parse(document(a=of("Watch", text="x")), registry.catalogue(), {"words": (words / "words",)})
+    before = Plan.of(graph, registry)
+    (words / "words" / "another").write_text("x")
+    after = Plan.of(graph, registry)
+    assert [step.key for step in after.steps] == [step.key for step in before.steps]
+    assert isinstance(after.listings[Looks], Looks)
+    assert len(after.listings[Looks].files) == len(before.listings[Looks].files) + 1 == 3
 
 
 def test_which_output_a_link_takes_is_in_the_key() -> None:

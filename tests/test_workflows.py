@@ -30,6 +30,8 @@ SAVED: dict[str, dict[str, tuple[int, int]]] = {
     },
     "kinds_of_noise": {"save": (6, 64)},
 }  # fmt: skip
+# Those for models that do not come along; test_model_workflows runs them.
+FOR_MODELS = [f"models/{path.stem}" for path in (FOLDER / "models").glob("*.json")]
 Nodes = dict[str, dict[str, Any]]
 
 
@@ -83,12 +85,13 @@ def test_every_shipped_workflow_says_what_it_is_for_in_one_sentence_and_has_a_sm
         assert re.fullmatch(r"[A-Z][^.!?]{20,130}\.", about["text"])
         titles.add(about["title"])
         picture = FOLDER / "pictures" / path.relative_to(FOLDER).with_suffix(".png")
-        if path.stem != "evaluate":  # its result is a table of figures
+        # What evaluate makes is a table of figures, and the models of others do not come along to make pictures.
+        if path.stem != "evaluate" and path.parent.name != "models":
             assert picture.stat().st_size <= 40 << 10
             with Picture.open(picture) as opened:
                 assert opened.width <= 256
     assert len(titles) == len(list(FOLDER.rglob("*.json")))
-    assert len(titles) == len(list((FOLDER / "pictures").rglob("*.png"))) + 1
+    assert len(titles) == len(list((FOLDER / "pictures").rglob("*.png"))) + 1 + len(FOR_MODELS)
 
 
 def test_every_shipped_workflow_is_tested_here():
@@ -112,7 +115,7 @@ def test_a_shipped_workflow_saves_its_pictures(runtime: Runtime, name: str):
                 assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (side, side))
 
 
-@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("name", [*SAVED, *FOR_MODELS])
 def test_every_node_of_a_shipped_workflow_has_a_place_right_of_what_feeds_it(name: str):
     document = document_of(name)
     places = {node: tuple(view["at"]) for node, view in document["view"].items() if node[0] != "."}
@@ -123,14 +126,15 @@ def test_every_node_of_a_shipped_workflow_has_a_place_right_of_what_feeds_it(nam
             assert places[link.partition(".")[0]][0] < places[node][0]
 
 
-@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("name", [*SAVED, *FOR_MODELS])
 def test_a_shipped_workflow_names_every_value_that_its_nodes_have_a_choice_in(registry: Registry, name: str):
-    # So that whoever edits the file sees what there is to change; a seed that only some methods use may be left out.
+    # So that whoever edits the file sees what there is to change. A seed that only some methods use may be left out,
+    # and the type to compute in.
     for node, described in cast(Nodes, document_of(name)["nodes"]).items():
         inputs = registry[described["type"]].description.inputs
         widgets = {given for given, socket in inputs.items() if socket.widget}
         unsaid = widgets - described.get("values", {}).keys() - described.get("links", {}).keys()
-        assert unsaid <= {"seed", "filename_prefix"}, node
+        assert unsaid <= {"seed", "filename_prefix", "dtype", "weight_dtype"}, node
 
 
 def test_the_three_steps_unrolled_are_the_sampler_bit_for_bit(runtime: Runtime):

@@ -17,9 +17,20 @@ from nodegraph.cli.destination import Destination
 from nodegraph.cli.display import Display, display
 from nodegraph.cli.interrupt import Interrupt
 from nodegraph.cli.source import read_source
-from nodegraph.cli.workspace import Debug, Models, Packs, Workflow, load_registry, problems_of
+from nodegraph.cli.workspace import (
+    AllowPickle,
+    Debug,
+    Memory,
+    Models,
+    Packs,
+    Workflow,
+    allow_pickle,
+    load_registry,
+    problems_of,
+)
 from nodegraph.events import Cancelled, Completed, Failed, Finished, Started
 from nodegraph.execute import Run, execute
+from nodegraph.files import tell_large_files_by_place
 from nodegraph.folders import default_folders
 from nodegraph.node import Profile
 from nodegraph.plan import Explanation
@@ -70,14 +81,18 @@ def run(
     dry_run: DryRun = False,
     device: OnDevice = Device.auto,
     dtype: WithDtype = Dtype.auto,
+    memory: Memory = None,
     pack: Packs = None,
     models: Models = None,
+    pickle: AllowPickle = False,
     debug: Debug = False,
 ) -> None:
     """Run a workflow and print the path of each file that it saves.
 
     Ctrl-C stops it after the step that runs; pressed again, at once.
     """
+    if pickle:
+        allow_pickle()
     assignments = [Assignment.parse(word) for word in set_ or ()]
     source = read_source(file)
     registry = load_registry(pack)
@@ -87,7 +102,10 @@ def run(
         saved = destination.staging if destination else output
         folders = default_folders(models=models, output=saved, inputs=(source.folder,))
         # Nothing outlives this process, so no result is kept longer than the nodes that wait for it.
-        runtime = Runtime(registry, MemoryCache(max_bytes=0), folders, Profile(device.value, dtype.value))
+        tell_large_files_by_place()
+        runtime = Runtime(
+            registry, MemoryCache(max_bytes=0), folders, Profile(device.value, dtype.value, memory=memory)
+        )
         with problems_of(source.name):
             plan = runtime.plan(document)
         if dry_run:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from nodegraph.cli.workspace import Debug, Models, module_name
+from nodegraph.cli.workspace import AllowPickle, Debug, Memory, Models, allow_pickle, module_name
 from nodegraph.packs import check_packs
 
 Words = list[str] | None
@@ -41,6 +41,7 @@ def serve(
     port: Port = None,
     device: Devices = None,
     dtype: Dtype = None,
+    memory: Memory = None,
     models: Models = None,
     output: Output = None,
     data: Data = None,
@@ -51,6 +52,7 @@ def serve(
     pack: ServedPacks = None,
     config: Config = None,
     log: Log = None,
+    pickle: AllowPickle = False,
     debug: Debug = False,
 ) -> None:
     """Run workflows for browsers, scripts and ComfyUI's clients.
@@ -60,17 +62,18 @@ def serve(
     from nodegraph.server.app import serve as serve_app  # here, since other commands need no server
     from nodegraph.server.settings import load_settings
 
-    known = list(sys.path)
-    packs = tuple(module_name(each) for each in pack) if pack else None
+    known, packs = list(sys.path), tuple(module_name(each) for each in pack) if pack else None
     given = {
-        "host": host, "port": port, "device": tuple(device) if device else None, "dtype": dtype, "models": models,
-        "output": output, "data": data, "token_file": token_file, "web_root": web_root, "pack": packs,
+        "host": host, "port": port, "device": tuple(device) if device else None, "dtype": dtype, "memory": memory,
+        "models": models, "output": output, "data": data, "token_file": token_file, "web_root": web_root, "pack": packs,
         "allow_host": tuple(allow_host) if allow_host else None, "log": log,
-        "allow_origin": tuple(allow_origin) if allow_origin else None,
+        "allow_origin": tuple(allow_origin) if allow_origin else None, "allow_pickle": pickle or None,
         "path": tuple(each for each in sys.path if each not in known) or None,
     }  # fmt: skip
     settings = load_settings(config, given)
     check_packs(settings.pack)
+    if settings.allow_pickle:
+        allow_pickle()
     start_log(settings.log)
     serve_app(settings, lambda address: typer.echo(f"serving at {address}"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,14 @@ Packs = Annotated[
 ]
 Models = Annotated[
     Path | None, typer.Option("--models", metavar="DIR", help="Look here for models first: DIR/checkpoints, DIR/vae, …")
+]
+AllowPickle = Annotated[
+    bool,
+    typer.Option("--allow-pickle", help="Read .ckpt, .pt and .bin files too: their tensors, and nothing that runs."),
+]
+Memory = Annotated[
+    float | None,
+    typer.Option("--memory", metavar="GIB", min=0.0, help="Weights on the device at once; as many as fit by default."),
 ]
 Debug = Annotated[bool, typer.Option("--debug", help="Show a traceback when something goes wrong.")]
 Workflow = Annotated[
@@ -58,6 +67,11 @@ def module_name(pack: str) -> str:
     if spec is None or spec.origin is None or not path.samefile(spec.origin):
         raise PackError(f"the pack {pack!r} cannot be imported by that name", hint="give the file another name")
     return path.stem
+
+
+def allow_pickle() -> None:
+    """Let nodes read pickles, in this process and in those that it starts."""
+    os.environ["NODEGRAPH_ALLOW_PICKLE"] = "1"
 
 
 @contextmanager

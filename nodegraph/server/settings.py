@@ -53,6 +53,7 @@ class Settings:
     port: int = DEFAULT_PORT
     device: tuple[str, ...] = ("auto",)
     dtype: str = "auto"
+    memory: float = 0.0  # GiB of weights on a device; 0 is as many as fit
     models: Path | None = None
     output: Path | None = None
     data: Path = field(default_factory=lambda: user_data_path("nodegraph", appauthor=False))
@@ -60,6 +61,7 @@ class Settings:
     web_root: Path | None = None
     allow_host: tuple[str, ...] = ()
     allow_origin: tuple[str, ...] = ()
+    allow_pickle: bool = False
     pack: tuple[str, ...] = ("diffusion",)
     path: tuple[str, ...] = ()
     cache_gb: float = 4.0
@@ -98,6 +100,7 @@ class Settings:
         return WorkerSettings(
             device=device,
             dtype=self.dtype,
+            memory=self.memory,
             packs=self.pack,
             folders={name: tuple(map(str, roots)) for name, roots in self.folders().items()},
             staged={"output": str(self.output_folder), "temp": str(self.data / "temp")},

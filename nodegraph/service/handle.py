@@ -37,6 +37,7 @@ class WorkerSettings:
     staged: Mapping[str, str]
     hashes: str
     cache_bytes: int
+    memory: float = 0.0
     path: tuple[str, ...] = ()
 
 

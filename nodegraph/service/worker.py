@@ -74,7 +74,7 @@ class Worker:
         self.hashes = Path(settings["hashes"])
         folders = {name: tuple(map(Path, roots)) for name, roots in settings["folders"].items()}
         self.staging = Staging({name: Path(root) for name, root in settings["staged"].items()})
-        profile = Profile(settings["device"], settings["dtype"])
+        profile = Profile(settings["device"], settings["dtype"], memory=settings.get("memory") or None)
         self.runtime = Runtime(
             Registry.from_packs(settings["packs"]), MemoryCache(settings["cache_bytes"]), folders, profile
         )

@@ -7,11 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from . import fast_cpu
+from .fast_cpu import convolution, linear
+
 
 def attend(query: Tensor, key: Tensor, value: Tensor, *, causal: bool = False) -> Tensor:
     """Scaled dot-product attention (Vaswani et al. 2017): [batch, heads, tokens, width] each, and back."""
     if torch.is_grad_enabled() and query.requires_grad and query.device.type == "cpu":
         return _attend_plainly(query, key, value, causal)
+    if not causal and fast_cpu.attends(query, key):
+        return fast_cpu.attention(query, key, value)
     return functional.scaled_dot_product_attention(query, key, value, is_causal=causal)
 
 
@@ -41,10 +46,10 @@ class CrossAttention(nn.Module):
         context = x if context is None else context
         query, key, value = (
             projected.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-            for projected in (self.to_q(x), self.to_k(context), self.to_v(context))
+            for projected in (linear(self.to_q, x), linear(self.to_k, context), linear(self.to_v, context))
         )
         attended = attend(query, key, value)
-        return self.to_out[0](attended.transpose(1, 2).flatten(-2))
+        return linear(self.to_out[0], attended.transpose(1, 2).flatten(-2))
 
 
 class GatedLinear(nn.Module):
@@ -55,6 +60,8 @@ class GatedLinear(nn.Module):
         self.proj = nn.Linear(channels, 2 * width)
 
     def forward(self, x: Tensor) -> Tensor:
+        if fast_cpu.usable(x):
+            return fast_cpu.gated(x, self.proj.weight, self.proj.bias)
         value, gate = self.proj(x).chunk(2, dim=-1)
         return value * functional.gelu(gate)
 
@@ -69,7 +76,7 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.net[2](self.net[0](x))
+        return linear(self.net[2], self.net[0](x))
 
 
 class TransformerBlock(nn.Module):
@@ -113,13 +120,13 @@ class SpatialTransformer(nn.Module):
         height, width = x.shape[-2:]
         tokens = self.norm(x)
         if not self.linear:
-            tokens = self.proj_in(tokens)
+            tokens = convolution(self.proj_in, tokens)
         tokens = tokens.flatten(2).transpose(1, 2)
         if self.linear:
-            tokens = self.proj_in(tokens)
+            tokens = linear(self.proj_in, tokens)
         for block in self.transformer_blocks:
             tokens = block(tokens, context)
         if self.linear:
-            tokens = self.proj_out(tokens)
+            tokens = linear(self.proj_out, tokens)
         tokens = tokens.transpose(1, 2).unflatten(-1, (height, width))
-        return x + (tokens if self.linear else self.proj_out(tokens))
+        return x + (tokens if self.linear else convolution(self.proj_out, tokens))

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from .conditioning import Conditioning
+from .controlnet import Control
 from .looks import Look
 from .parameterization import Parameterization, Scalar
 
@@ -26,13 +27,19 @@ class DiffusionModel(Protocol):
         """Its noise levels and what its output means."""
         ...
 
-    def predict(self, x: Tensor, t: Tensor, context: Tensor, **extra: Tensor) -> Tensor:
+    def predict(
+        self, x: Tensor, t: Tensor, context: Tensor, controls: Sequence[Control] = (), **extra: Tensor
+    ) -> Tensor:
         """The raw output for a batch, of x's shape in any float type.
 
         x: [batch, channels, height, width], scaled to unit variance, float32; t: [batch], whole numbers as float32;
-        context: [batch, tokens, channels]; extra: the conditioning's `pooled` and other inputs, [batch, …]. The model
-        moves them to its own type and device.
+        context: [batch, tokens, channels]; extra: what `inputs` gives, [batch, …]. The model moves them to its own type
+        and device.
         """
+        ...
+
+    def inputs(self, conditioning: Conditioning, x: Tensor) -> dict[str, Tensor]:
+        """What it reads beside the latent x and the text, by name, with one row each or one for every row of x."""
         ...
 
 
@@ -104,29 +111,34 @@ def evaluate(leaves: Sequence[Leaf], sigma: Scalar) -> list[Tensor]:
 
 
 def groups(leaves: Sequence[Leaf]) -> list[list[int]]:
-    """Indices of the leaves that can share a batch: same model, same latent shape, same width and kinds of inputs.
+    """Indices of the leaves that can share a batch: same model, latent shape, controls, width and kinds of inputs.
 
     The number of tokens may differ, as contexts are repeated to a common length.
     """
     found: dict[Hashable, list[int]] = {}
     for index, (model, conditioning, x) in enumerate(leaves):
-        inputs = tuple(sorted((name, tensor.shape[1:]) for name, tensor in conditioning.inputs.items()))
-        found.setdefault((id(model), x.shape, conditioning.context.shape[2], inputs), []).append(index)
+        inputs = tuple(sorted((name, tensor.shape[1:]) for name, tensor in model.inputs(conditioning, x).items()))
+        controls = tuple(control.key for control in conditioning.controls)
+        key = id(model), x.shape, controls, conditioning.context.shape[2], inputs
+        found.setdefault(key, []).append(index)
     return list(found.values())
 
 
 def _forward(leaves: Sequence[Leaf], sigma: Scalar) -> Sequence[Tensor]:
-    model, first, x = leaves[0]
+    model, _, x = leaves[0]
     rows = len(x)
     parameterization = model.parameterization
     # Repeating all tokens changes nothing in cross-attention: a softmax over n copies gives each 1/n of the weight.
     tokens = math.lcm(*(leaf.conditioning.context.shape[1] for leaf in leaves))
     context = [_rows(leaf.conditioning.context, rows) for leaf in leaves]
     context = [part.repeat(1, tokens // part.shape[1], 1) for part in context]
-    extra = {name: torch.cat([_rows(leaf.conditioning.inputs[name], rows) for leaf in leaves]) for name in first.inputs}
+    inputs = [leaf.model.inputs(leaf.conditioning, leaf.x) for leaf in leaves]
+    extra = {name: torch.cat([_rows(each[name], rows) for each in inputs]) for name in inputs[0]}
     t = parameterization.timestep(sigma).to(x.device, torch.float32).expand(rows).repeat(len(leaves))
     scaled = torch.cat([parameterization.scale_input(leaf.x, sigma) for leaf in leaves])
-    outputs = model.predict(scaled, t, torch.cat(context), **extra).to(x).chunk(len(leaves))
+    active = [each for each in leaves[0].conditioning.controls if each.active(parameterization, sigma)]
+    controls = [control.spread(rows, len(leaves)) for control in active]
+    outputs = model.predict(scaled, t, torch.cat(context), controls, **extra).to(x).chunk(len(leaves))
     return [parameterization.denoised(leaf.x, sigma, out) for leaf, out in zip(leaves, outputs, strict=True)]
 
 

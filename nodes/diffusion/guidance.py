@@ -132,7 +132,11 @@ class Inpainting(Denoiser):
     noise: Tensor
 
     def leaves(self, x: Tensor, sigma: Scalar) -> list[Leaf]:
-        return self.inner.leaves(self._blend(x, sigma), sigma)
+        # An inpainting model reads the mask and what is kept beside the noise, where its prompt does not bring them.
+        mask, kept = self.mask.round(), self.latent * (1 - self.mask.round())
+        beside = torch.cat([mask.expand(len(kept), -1, -1, -1), kept], dim=1)
+        leaves = self.inner.leaves(self._blend(x, sigma), sigma)
+        return [leaf._replace(conditioning=leaf.conditioning.beside(beside)) for leaf in leaves]
 
     def fold(self, x: Tensor, sigma: Scalar, estimates: Iterator[Tensor]) -> Tensor:
         estimate = self.inner.fold(self._blend(x, sigma), sigma, estimates)

@@ -1,4 +1,4 @@
-"""Small pictures of latents on the way, by a linear map from latent channels to colours: no network is run for them."""
+"""Small pictures of latents on the way, by a linear map from latent channels to colours, or by a tiny network."""
 
 import io
 from collections.abc import Callable
@@ -45,6 +45,10 @@ class LatentColors:
         """For latents of an unknown VAE: the first three channels are red, green and blue, and −2…2 dark to light."""
         return cls(torch.eye(channels, 3) / 4, torch.full((3,), 0.5))
 
+    def scaled(self, factor: float) -> "LatentColors":
+        """The same colours for latents that are `factor` times as large."""
+        return LatentColors(self.weights / factor, self.offset)
+
     def of(self, latent: Tensor) -> Tensor:
         """A latent [channels, h, w], on any device, as a picture of as many pixels: [3, h, w] in 0…1, on the CPU."""
         colors = torch.einsum("chw,cd->dhw", latent.float().cpu(), self.weights) + self.offset[:, None, None]
@@ -59,16 +63,21 @@ def _pixels(pictures: Tensor) -> Tensor:
 class Preview:
     """What a latent will look like, roughly: latents [batch, channels, h, w], of which the first one is shown.
 
-    Nothing is computed, and nothing moved from the GPU, until somebody wants to see it.
+    Nothing is computed, and nothing moved from the GPU, until somebody wants to see it. `decoder` makes a picture
+    [3, height, width] in 0…1 of a latent [channels, h, w], or None where it cannot; then the colours are shown.
     """
 
     latents: Tensor
     colors: LatentColors
+    decoder: Callable[[Tensor], Tensor | None] | None = None
 
     def encode(self) -> tuple[bytes, str]:
         """The picture file and its media type: JPEG, of 8 times the latent's size but at most 512 pixels a side."""
-        pixels = (self.colors.of(self.latents[0]) * 255).round().byte().permute(1, 2, 0).numpy()
-        height, width, _ = pixels.shape
+        latent = self.latents[0]
+        decoded = None if self.decoder is None else self.decoder(latent)
+        seen = self.colors.of(latent) if decoded is None else decoded
+        pixels = (seen * 255).round().byte().permute(1, 2, 0).numpy()
+        height, width = latent.shape[-2:]
         scale = min(FACTOR, LONGEST_SIDE / max(height, width))
         size = max(1, round(width * scale)), max(1, round(height * scale))
         file = io.BytesIO()

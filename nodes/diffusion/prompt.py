@@ -2,10 +2,13 @@ r"""Prompts: weights in brackets, and cutting long texts into sequences that a t
 
 `(word)` counts 1.1 times as much as the rest, brackets multiply, `(word:1.3)` says the weight outright, `\(` and `\)`
 are plain brackets. Square brackets and brackets without a partner are plain text: every text is a prompt.
+`embedding:name` stands for the vectors of that name, and ends at white space, a comma or a bracket.
 """
 
 import math
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import torch
@@ -18,6 +21,8 @@ DEEPEST = 64  # brackets further in are plain text; 1.1 to this power is 446, fa
 WHOLE = 8  # a piece of fewer tokens than this is moved to the next sequence rather than cut
 ESCAPES = {r"\(": "\ud800", r"\)": "\ud801"}  # halves of characters, which no text holds, stand in while parsing
 PLAIN = str.maketrans("\ud800\ud801", "()")
+MENTION = re.compile(r"(?<![^\s,()\[\]{}<>])embedding:([^\s,()\[\]{}<>]+)")
+BLANK = 0  # the id where a vector stands in for a token: any but the end token's, at which a text is pooled
 
 
 class Piece(NamedTuple):
@@ -27,11 +32,27 @@ class Piece(NamedTuple):
     weight: float
 
 
+class Mention(Piece):
+    """A piece that names an embedding: its text is the name."""
+
+
+class Token(NamedTuple):
+    """One place of a sequence: a token, or the vector [channels] of an embedding."""
+
+    id: int
+    weight: float
+    vector: Tensor | None = None
+
+
 class Chunk(NamedTuple):
-    """One sequence for the text encoder: its ids, specials and padding included, and as many weights."""
+    """One sequence for the text encoder: its ids, specials and padding included, and as many weights.
+
+    `vectors` has those that stand in for tokens, each [channels], by their places in the sequence.
+    """
 
     ids: tuple[int, ...]
     weights: tuple[float, ...]
+    vectors: Mapping[int, Tensor] = MappingProxyType({})
 
 
 def parse_weights(text: str) -> list[Piece]:
@@ -41,19 +62,26 @@ def parse_weights(text: str) -> list[Piece]:
     """
     for escaped, stand_in in ESCAPES.items():
         text = text.replace(escaped, stand_in)
-    return [Piece(piece.translate(PLAIN), weight) for piece, weight in _weigh(text, 1.0)]
+    return [piece for part, weight in _weigh(text, 1.0) for piece in _with_mentions(part, weight)]
 
 
-def chunks(tokenizer: Tokenizer, text: str) -> list[Chunk]:
+def mentioned(text: str) -> list[str]:
+    """The names of the embeddings in a prompt, each once."""
+    return list(dict.fromkeys(piece.text for piece in parse_weights(text) if isinstance(piece, Mention)))
+
+
+def chunks(tokenizer: Tokenizer, text: str, embeddings: Mapping[str, Tensor] = MappingProxyType({})) -> list[Chunk]:
     """A prompt as one or more sequences of `tokenizer.length`: start, tokens, end, padding.
 
-    A piece runs on into the next sequence where one is full, unless it is short: then it moves there whole.
+    A piece runs on into the next sequence where one is full, unless it is short: then it moves there whole. So does an
+    embedding. `embeddings` has the vectors [n, channels] of every name in the prompt; they take n places.
     """
     room = tokenizer.length - 2
-    sequences: list[list[tuple[int, float]]] = [[]]
+    sequences: list[list[Token]] = [[]]
     for piece in parse_weights(text):
-        tokens = [(index, piece.weight) for index in tokenizer.ids(piece.text)]
-        if len(tokens) < WHOLE and len(sequences[-1]) + len(tokens) > room:
+        tokens = _tokens(tokenizer, piece, embeddings)
+        kept_whole = len(tokens) < WHOLE or (isinstance(piece, Mention) and len(tokens) <= room)
+        if kept_whole and len(sequences[-1]) + len(tokens) > room:
             sequences.append([])
         while tokens:
             if len(sequences[-1]) == room:
@@ -64,6 +92,12 @@ def chunks(tokenizer: Tokenizer, text: str) -> list[Chunk]:
     return [_framed(tokenizer, sequence) for sequence in sequences]
 
 
+def _tokens(tokenizer: Tokenizer, piece: Piece, embeddings: Mapping[str, Tensor]) -> list[Token]:
+    if isinstance(piece, Mention):
+        return [Token(BLANK, piece.weight, vector) for vector in embeddings[piece.text]]
+    return [Token(index, piece.weight) for index in tokenizer.ids(piece.text)]
+
+
 def weighted(embeddings: Tensor, empty: Tensor, weights: Tensor) -> Tensor:
     """Embeddings [batch, tokens, channels] moved away from those of the empty prompt (or towards them) by `weights`.
 
@@ -71,6 +105,18 @@ def weighted(embeddings: Tensor, empty: Tensor, weights: Tensor) -> Tensor:
     """
     moved = (embeddings - empty) * weights[..., None] + empty
     return torch.where(weights[..., None] == 1, embeddings, moved)
+
+
+def _with_mentions(text: str, weight: float) -> Iterator[Piece]:
+    """A part of a prompt, cut where it names embeddings, with the stand-ins for brackets put back."""
+    begin = 0
+    for match in MENTION.finditer(text):
+        if match.start() > begin:
+            yield Piece(text[begin : match.start()].translate(PLAIN), weight)
+        yield Mention(match[1].translate(PLAIN), weight)
+        begin = match.end()
+    if begin < len(text):
+        yield Piece(text[begin:].translate(PLAIN), weight)
 
 
 def _weigh(text: str, weight: float, depth: int = 0) -> Iterator[tuple[str, float]]:
@@ -112,7 +158,8 @@ def _parts(text: str) -> Iterator[str]:
         yield text[begin:]
 
 
-def _framed(tokenizer: Tokenizer, sequence: list[tuple[int, float]]) -> Chunk:
+def _framed(tokenizer: Tokenizer, sequence: list[Token]) -> Chunk:
     padding = tokenizer.length - 2 - len(sequence)
-    ids = [tokenizer.start, *(index for index, _ in sequence), tokenizer.end, *[tokenizer.pad] * padding]
-    return Chunk(tuple(ids), (1.0, *(weight for _, weight in sequence), *[1.0] * (padding + 1)))
+    whole = [Token(tokenizer.start, 1.0), *sequence, Token(tokenizer.end, 1.0), *[Token(tokenizer.pad, 1.0)] * padding]
+    vectors = {place: token.vector for place, token in enumerate(whole) if token.vector is not None}
+    return Chunk(tuple(token.id for token in whole), tuple(token.weight for token in whole), vectors)

@@ -1,4 +1,4 @@
-"""The text tower of CLIP (Radford et al. 2021): token ids → one embedding a token.
+"""The text towers of CLIP (Radford et al. 2021) and OpenCLIP: token ids → one embedding a token.
 
 Our own small module, since importing transformers costs seconds; names follow the keys of the published files
 (`text_model.encoder.layers.0.self_attn.q_proj.weight`). Every width is read from keys and shapes.
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import attend
+from .naming import numbered
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -26,21 +27,28 @@ class TextConfig:
     layers: int = 12
     heads: int = 12
     width: int = 3072
+    projection: int | None = None
+    exact: bool = False
 
     @classmethod
-    def from_shapes(cls, shapes: Shapes, *, heads: int | None = None) -> "TextConfig":
-        """Read the dimensions from keys and shapes; heads are 64 channels wide, as CLIP's are, unless given."""
+    def from_shapes(
+        cls, shapes: Shapes, *, heads: int | None = None, exact: bool = False, pooled: bool = False
+    ) -> "TextConfig":
+        """Read the dimensions from keys and shapes; heads are 64 channels wide, as CLIP's are, unless given.
+
+        No key tells whether GELU is exact, as in OpenCLIP's towers, or CLIP's approximation. KeyError names what is
+        missing; where the embedding of the whole text is wanted, `pooled`, that may be its projection.
+        """
         vocabulary, channels = shapes["text_model.embeddings.token_embedding.weight"]
-        layers = 0
-        while f"text_model.encoder.layers.{layers}.mlp.fc1.weight" in shapes:
-            layers += 1
         return cls(
             vocabulary=vocabulary,
             length=shapes["text_model.embeddings.position_embedding.weight"][0],
             channels=channels,
-            layers=layers,
+            layers=numbered(shapes, "text_model.encoder.layers."),
             heads=heads or max(1, channels // 64),
             width=shapes["text_model.encoder.layers.0.mlp.fc1.weight"][0],
+            projection=shapes["text_projection.weight"][0] if pooled or "text_projection.weight" in shapes else None,
+            exact=exact,
         )
 
 
@@ -80,16 +88,17 @@ class SelfAttention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """Two linear layers around the sigmoid approximation of GELU that CLIP was trained with."""
+    """Two linear layers around GELU: `exact`, or the sigmoid approximation that CLIP was trained with."""
 
-    def __init__(self, channels: int, width: int) -> None:
+    def __init__(self, channels: int, width: int, *, exact: bool = False) -> None:
         super().__init__()
+        self.exact = exact
         self.fc1 = nn.Linear(channels, width)
         self.fc2 = nn.Linear(width, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.fc1(x)
-        return self.fc2(hidden * torch.sigmoid(1.702 * hidden))
+        return self.fc2(functional.gelu(hidden) if self.exact else hidden * torch.sigmoid(1.702 * hidden))
 
 
 class Layer(nn.Module):
@@ -100,7 +109,7 @@ class Layer(nn.Module):
         self.layer_norm1 = nn.LayerNorm(config.channels)
         self.self_attn = SelfAttention(config.channels, config.heads, causal=causal)
         self.layer_norm2 = nn.LayerNorm(config.channels)
-        self.mlp = FeedForward(config.channels, config.width)
+        self.mlp = FeedForward(config.channels, config.width, exact=config.exact)
 
     def forward(self, x: Tensor) -> Tensor:
         x = x + self.self_attn(self.layer_norm1(x))
@@ -126,23 +135,48 @@ class TextModel(nn.Module):
 
 
 class TextTower(nn.Module):
-    """CLIP's text tower."""
+    """A text tower of CLIP or OpenCLIP; one with a projection can embed a whole text into the space of pictures."""
+
+    UNITS = (Layer,)
 
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         self.config = config
         self.text_model = TextModel(config)
+        if config.projection is not None:
+            self.text_projection = nn.Linear(config.channels, config.projection, bias=False)
 
-    def forward(self, ids: Tensor, skip: int = 0) -> Tensor:
+    def forward(self, ids: Tensor, skip: int = 0, *, normed: bool = True) -> Tensor:
         """Embed token ids [batch, length] → [batch, length, channels].
 
-        The hidden state before the last `skip` layers is taken ("CLIP skip" 2 is skip 1 here), then normalized.
+        The hidden state before the last `skip` layers is taken ("CLIP skip" 2 is skip 1 here), then normalized, unless
+        `normed` is false.
         """
-        x = self.text_model.embeddings(ids)
+        x = self.hidden(self.text_model.embeddings(ids), skip)
+        return self.text_model.final_layer_norm(x) if normed else x
+
+    def hidden(self, x: Tensor, skip: int = 0) -> Tensor:
+        """What comes out of the layers, without the last `skip`, for embedded tokens [batch, length, channels]."""
         layers = self.text_model.encoder.layers
         for layer in layers[: len(layers) - skip]:
             x = layer(x)
-        return self.text_model.final_layer_norm(x)
+        return x
+
+    def with_pooled(self, x: Tensor, ids: Tensor, end: int, skip: int, *, normed: bool) -> tuple[Tensor, Tensor | None]:
+        """For embedded tokens x of these ids: the hidden state as `forward` gives it, and the embedding of the text.
+
+        The second is the projection of the last layer's output at the first end token, [batch, projection]; None where
+        there is no projection.
+        """
+        layers, norm = self.text_model.encoder.layers, self.text_model.final_layer_norm
+        before = self.hidden(x, skip)
+        state = norm(before) if normed else before
+        if self.config.projection is None:
+            return state, None
+        last = before
+        for layer in layers[len(layers) - skip :]:
+            last = layer(last)
+        return state, self.text_projection(pooled(norm(last), ids, end))
 
 
 def pooled(embeddings: Tensor, ids: Tensor, end: int) -> Tensor:

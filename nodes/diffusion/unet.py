@@ -6,7 +6,7 @@ normalization groups) follows from the family or is given.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import SpatialTransformer
+from .fast_cpu import convolution, usable
+from .naming import numbered
 
 Shapes = Mapping[str, tuple[int, ...]]
 
@@ -44,24 +46,24 @@ class UNetConfig:
     def from_shapes(cls, shapes: Shapes, *, heads: int | None = None, groups: int = 32) -> "UNetConfig":
         """Read the dimensions from a U-Net's keys and shapes.
 
-        `heads` is None where the family decides: 8 heads with a context of 768 (SD1), heads of 64 channels otherwise.
+        `heads` is None where the family decides: 8 heads where the projections are convolutions (SD1), heads of 64
+        channels where they are linear (SD2, SDXL).
         """
         model_channels, in_channels = shapes["input_blocks.0.0.weight"][:2]
         widths: list[list[int]] = [[]]
         depths: list[int] = [0]
-        block = 1
-        while f"input_blocks.{block}.0.in_layers.2.weight" in shapes or f"input_blocks.{block}.0.op.weight" in shapes:
+        for block in range(1, numbered(shapes, "input_blocks.")):
             if f"input_blocks.{block}.0.op.weight" in shapes:
                 widths.append([])
                 depths.append(0)
             else:
                 widths[-1].append(shapes[f"input_blocks.{block}.0.in_layers.2.weight"][0])
-                depths[-1] = _transformer_depth(shapes, f"input_blocks.{block}.1.")
-            block += 1
+                depths[-1] = numbered(shapes, f"input_blocks.{block}.1.transformer_blocks.")
         context = next((shape[1] for key, shape in shapes.items() if key.endswith("attn2.to_k.weight")), 0)
         projections = [shape for key, shape in shapes.items() if key.endswith("proj_in.weight")]
         labels = shapes.get("label_emb.0.0.weight")
-        by_family = 8 if context == 768 else None
+        linear = bool(projections) and len(projections[0]) == 2
+        by_family = 8 if projections and not linear else None
         return cls(
             in_channels=in_channels,
             out_channels=shapes["out.2.weight"][0] if "out.2.weight" in shapes else in_channels,
@@ -69,21 +71,14 @@ class UNetConfig:
             channel_mult=tuple(level[0] // model_channels for level in widths),
             res_blocks=len(widths[0]),
             depth=tuple(depths),
-            middle_depth=_transformer_depth(shapes, "middle_block.1."),
+            middle_depth=numbered(shapes, "middle_block.1.transformer_blocks."),
             context_channels=context,
             heads=heads if heads is not None else by_family,
             head_channels=None if heads is not None or by_family is not None else 64,
-            linear=bool(projections) and len(projections[0]) == 2,
+            linear=linear,
             label_channels=labels[1] if labels else None,
             groups=groups,
         )
-
-
-def _transformer_depth(shapes: Shapes, prefix: str) -> int:
-    depth = 0
-    while f"{prefix}transformer_blocks.{depth}.norm1.weight" in shapes:
-        depth += 1
-    return depth
 
 
 def timestep_embedding(timesteps: Tensor, channels: int) -> Tensor:
@@ -114,8 +109,16 @@ class ResBlock(nn.Module):
         self.skip_connection = nn.Identity() if channels == out_channels else nn.Conv2d(channels, out_channels, 1)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        hidden = self.in_layers(x) + self.emb_layers(time)[:, :, None, None]
-        return self.skip_connection(x) + self.out_layers(hidden)
+        hidden = _normalized(self.in_layers, x) + self.emb_layers(time)[:, :, None, None]
+        skip = x if isinstance(self.skip_connection, nn.Identity) else convolution(self.skip_connection, x)
+        return skip + _normalized(self.out_layers, hidden)
+
+
+def _normalized(layers: nn.Sequential, x: Tensor) -> Tensor:
+    *before, last = layers
+    for layer in before:
+        x = layer(x)
+    return convolution(last, x)
 
 
 class Downsample(nn.Module):
@@ -126,7 +129,7 @@ class Downsample(nn.Module):
         self.op = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.op(x)
+        return convolution(self.op, x)
 
 
 class Upsample(nn.Module):
@@ -137,11 +140,13 @@ class Upsample(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
-        return self.conv(functional.interpolate(x, size=size, mode="nearest"))
+        return convolution(self.conv, functional.interpolate(x, size=size, mode="nearest"))
 
 
-class UNet(nn.Module):
-    """Predicts, from a noisy latent, its time step and the text, the noise (or v, as the checkpoint was trained)."""
+class UNetEncoder(nn.Module):
+    """The way down and the middle of a U-Net; a ControlNet has them too."""
+
+    UNITS = (ResBlock, SpatialTransformer)
 
     def __init__(self, config: UNetConfig) -> None:
         super().__init__()
@@ -157,7 +162,7 @@ class UNet(nn.Module):
                 )
             )
         self.input_blocks = nn.ModuleList([nn.ModuleList([nn.Conv2d(config.in_channels, base, 3, padding=1)])])
-        skips = self._build_input(base, time_channels)
+        self.skip_channels = self._build_input(base, time_channels)
         widest = base * config.channel_mult[-1]
         middle = [self._transformer(widest, config.middle_depth)] if config.middle_depth else []
         self.middle_block = nn.ModuleList(
@@ -166,11 +171,6 @@ class UNet(nn.Module):
                 *middle,
                 ResBlock(widest, widest, time_channels, config.groups),
             ]
-        )
-        self.output_blocks = nn.ModuleList()
-        self._build_output(widest, skips, time_channels)
-        self.out = nn.Sequential(
-            nn.GroupNorm(config.groups, base), nn.SiLU(), nn.Conv2d(base, config.out_channels, 3, padding=1)
         )
 
     def _transformer(self, channels: int, depth: int) -> SpatialTransformer:
@@ -196,6 +196,39 @@ class UNet(nn.Module):
                 skips.append(channels)
         return skips
 
+    def encode(
+        self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None, hint: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """The embedding of time and labels, the output of every block on the way down, and that of the middle.
+
+        `hint`, [batch, model_channels, height, width], is added to the output of the first block.
+        """
+        time = self.time_embed(timestep_embedding(timesteps, self.config.model_channels).to(x.dtype))
+        if y is not None:
+            time = time + self.label_emb(y.to(x.dtype))
+        if usable(x):
+            x = x.contiguous(memory_format=torch.channels_last)  # stays so, and then pixels are tokens without a copy
+        skips: list[Tensor] = []
+        for block in self.input_blocks:
+            x = _run(block, x, time, context)
+            if hint is not None and not skips:
+                x = x + hint
+            skips.append(x)
+        return time, skips, _run(self.middle_block, x, time, context)
+
+
+class UNet(UNetEncoder):
+    """Predicts, from a noisy latent, its time step and the text, the noise (or v, as the checkpoint was trained)."""
+
+    def __init__(self, config: UNetConfig) -> None:
+        super().__init__(config)
+        base = config.model_channels
+        self.output_blocks = nn.ModuleList()
+        self._build_output(base * config.channel_mult[-1], list(self.skip_channels), 4 * base)
+        self.out = nn.Sequential(
+            nn.GroupNorm(config.groups, base), nn.SiLU(), nn.Conv2d(base, config.out_channels, 3, padding=1)
+        )
+
     def _build_output(self, channels: int, skips: list[int], time_channels: int) -> None:
         config = self.config
         for level, (mult, depth) in reversed(list(enumerate(zip(config.channel_mult, config.depth, strict=True)))):
@@ -209,25 +242,30 @@ class UNet(nn.Module):
                     block.append(Upsample(channels))
                 self.output_blocks.append(block)
 
-    def forward(self, x: Tensor, timesteps: Tensor, context: Tensor, y: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor,
+        y: Tensor | None = None,
+        control: Sequence[Tensor] = (),
+    ) -> Tensor:
         """Predict for a batch.
 
         x: [batch, in_channels, height, width]; timesteps: [batch], 0–999; context: [batch, words, context_channels];
-        y: [batch, label_channels] for families that have it. Returns [batch, out_channels, height, width].
+        y: [batch, label_channels] for families that have it; control: what a ControlNet adds to the output of every
+        block on the way down, and at last to that of the middle. Returns [batch, out_channels, height, width].
         """
-        time = self.time_embed(timestep_embedding(timesteps, self.config.model_channels).to(x.dtype))
-        if y is not None:
-            time = time + self.label_emb(y.to(x.dtype))
-        skips: list[Tensor] = []
-        for block in self.input_blocks:
-            x = _run(block, x, time, context)
-            skips.append(x)
-        x = _run(self.middle_block, x, time, context)
+        time, skips, x = self.encode(x, timesteps, context, y)
+        if control:
+            *beside, middle = control
+            skips = [skip + added for skip, added in zip(skips, beside, strict=True)]
+            x = x + middle
         for block in self.output_blocks:
             x = torch.cat([x, skips.pop()], dim=1)
             size = skips[-1].shape[-2:] if skips else x.shape[-2:]
             x = _run(block, x, time, context, (size[0], size[1]))
-        return self.out(x)
+        return self.out(x).contiguous()
 
 
 def _run(block: nn.Module, x: Tensor, time: Tensor, context: Tensor, size: tuple[int, int] | None = None) -> Tensor:

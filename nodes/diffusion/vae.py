@@ -5,12 +5,14 @@ Module names follow the CompVis checkpoints. Every width is read from the keys a
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from .attention import attend
+from .naming import numbered
 
 Shapes = Mapping[str, tuple[int, ...]]
 Layer = Callable[[Tensor], Tensor]
@@ -25,20 +27,25 @@ class VaeConfig:
     latent_channels: int = 4
     groups: int = 32
 
+    black: ClassVar[float] = -1.0  # in the pictures that the network reads and writes; white is 1
+
     @property
     def factor(self) -> int:
         """How many pixels one latent pixel covers, each way."""
         return 2 ** (len(self.widths) - 1)
 
+    @property
+    def held(self) -> int:
+        """How many numbers are in memory at once, for each latent pixel, as measured on a CPU.
+
+        They are most after the last upsampling: a block's input, two steps of its way, and what convolutions copy.
+        """
+        return 5 * max(self.widths[:2]) * self.factor**2
+
     @classmethod
     def from_shapes(cls, shapes: Shapes, *, groups: int = 32) -> "VaeConfig":
         """Read the dimensions from the keys and shapes of a decoder (an encoder mirrors it)."""
-        levels = 0
-        while f"decoder.up.{levels}.block.0.conv1.weight" in shapes:
-            levels += 1
-        blocks = 0
-        while f"decoder.up.0.block.{blocks}.conv1.weight" in shapes:
-            blocks += 1
+        levels, blocks = numbered(shapes, "decoder.up."), numbered(shapes, "decoder.up.0.block.")
         widths = tuple(shapes[f"decoder.up.{level}.block.0.conv1.weight"][0] for level in range(levels))
         return cls(widths, blocks - 1, shapes["decoder.conv_in.weight"][1], groups)
 

@@ -17,7 +17,7 @@ import torch
 from aiohttp import ClientWebSocketResponse
 from torch import nn
 
-from nodes.diffusion.layouts import SD1
+from nodes.diffusion.layouts import SD1, UNET_PLACES, VAE_PLACES
 from nodes.diffusion.text_encoder import TextConfig, TextTower
 from nodes.diffusion.unet import UNet, UNetConfig
 from nodes.diffusion.vae import Autoencoder, VaeConfig
@@ -136,9 +136,9 @@ def loading(server: Server, count: int) -> Iterator[Figure]:
 
     async def story() -> None:
         for _ in range(count):
-            # One that was loaded before it could be cancelled is cached, and would not be loaded again.
+            # Weights are read when they are first computed with. One that was loaded is cached, and not loaded again.
             await asyncio.to_thread(server.post, "/api/v1/devices/free")
-            await cancelled(server, document, random.uniform(0.05, 4.0), stopped, targets=["loader"])
+            await cancelled(server, document, random.uniform(0.05, 4.0), stopped, targets=["sampler"])
         await next_job(server, picture(seed=98), stopped)
 
     asyncio.run(story())
@@ -153,7 +153,8 @@ def write_empty(path: Path) -> None:
     """A checkpoint as large as SD1.5, of zeros in float16, that takes no space on the disk."""
     with torch.device("meta"):
         parts: dict[str, nn.Module] = {
-            SD1.unet: UNet(UNetConfig()), SD1.vae: Autoencoder(VaeConfig()), SD1.text: TextTower(TextConfig()),
+            UNET_PLACES[0]: UNet(UNetConfig()), VAE_PLACES[0]: Autoencoder(VaeConfig()),
+            SD1.places[0][0]: TextTower(TextConfig()),
         }  # fmt: skip
     entries: dict[str, Any] = {}
     end = 0

@@ -37,6 +37,15 @@ def test_a_dry_run_says_what_would_run_and_runs_nothing(command: Command, write:
     assert [path.name for path in folder.iterdir()] == ["sum.json"]
 
 
+@pytest.mark.parametrize(("words", "allowed"), [((), "no"), (("--allow-pickle",), "1")])
+def test_pickles_are_read_only_if_that_is_said(
+    command: Command, write: Write, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], allowed: str
+) -> None:
+    monkeypatch.setenv("NODEGRAPH_ALLOW_PICKLE", "no")  # so that it is as before afterwards
+    assert command("run", write(), "--dry-run", *words).exit_code == 0
+    assert os.environ["NODEGRAPH_ALLOW_PICKLE"] == allowed
+
+
 def test_a_dry_run_can_be_json(command: Command, write: Write) -> None:
     lines = command("run", write(), "--dry-run", "--json").stdout.splitlines()
     assert {json.loads(line)["event"] for line in lines} == {"explained"}

@@ -9,11 +9,13 @@ import torch
 from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType] -- its types are incomplete
 from torch import Tensor, nn
 
-from nodes.diffusion.checkpoint import Checkpoint, save_checkpoint
+from nodes.diffusion.checkpoint import Checkpoint
 from nodes.diffusion.devices import Placement, placement
-from nodes.diffusion.models import Model, TextEncoder, Vae
+from nodes.diffusion.models import Model, TextEncoder, Tower, Vae
+from nodes.diffusion.network import Network
 from nodes.diffusion.parameterization import Parameterization
 from nodes.diffusion.safetensors_file import read_header, write_safetensors
+from nodes.diffusion.saving import save_checkpoint
 from nodes.diffusion.text_encoder import TextConfig, TextTower
 from nodes.diffusion.tokenizer import Tokenizer
 from nodes.diffusion.unet import UNet, UNetConfig
@@ -34,9 +36,9 @@ def tiny(place: Placement = CPU) -> Checkpoint:
     for part in (unet, vae, tower):
         _randomize(part)
     return Checkpoint(
-        Model(unet, Parameterization.stable_diffusion(), place),
-        TextEncoder(tower, Tokenizer.from_merges(MERGES, TEXT.length), place),
-        Vae(vae, 0.18215, place),
+        Model(Network(unet, place), Parameterization.stable_diffusion()),
+        TextEncoder((Tower(Network(tower, place), Tokenizer.from_merges(MERGES, TEXT.length)),)),
+        Vae(Network(vae, place), 0.18215),
     )
 
 

@@ -1,13 +1,15 @@
 """LoRA files for the tiny checkpoint."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from nodes.diffusion.checkpoint import Checkpoint
 from nodes.diffusion.lora import with_lora_steps
 from nodes.diffusion.models import Model, TextEncoder
+from nodes.diffusion.network import Network
 from nodes.diffusion.progress import finish
 from nodes.diffusion.safetensors_file import write_safetensors
 
@@ -34,8 +36,10 @@ def product(tensors: Tensors, name: str = KOHYA) -> Tensor:
     return tensors[f"{name}.lora_up.weight"].flatten(1) @ tensors[f"{name}.lora_down.weight"].flatten(1)
 
 
-def written(tensors: Tensors, folder: Path, name: str = "some.safetensors") -> Path:
-    write_safetensors({key: tensor.contiguous().clone() for key, tensor in tensors.items()}, folder / name)
+def written(
+    tensors: Tensors, folder: Path, name: str = "some.safetensors", metadata: dict[str, str] | None = None
+) -> Path:
+    write_safetensors({key: tensor.contiguous().clone() for key, tensor in tensors.items()}, folder / name, metadata)
     return folder / name
 
 
@@ -43,5 +47,9 @@ def changed(path: Path, checkpoint: Checkpoint, model: float = 1.0, clip: float 
     return finish(with_lora_steps(path, checkpoint.model, checkpoint.clip, model, clip))
 
 
-def weight_of(module: nn.Module, layer: str) -> Tensor:
-    return module.get_parameter(f"{layer}.weight")
+def weight_of(network: Network[Any], layer: str, leaf: str = "weight") -> Tensor:
+    return network.weight(f"{layer}.{leaf}")
+
+
+def tower_of(clip: TextEncoder, place: int = 0) -> Network[Any]:
+    return clip.towers[place].network

@@ -1,6 +1,7 @@
 """Denoiser expressions: one batch per group, and the arithmetic of guidance, regions and ranges."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nodes.diffusion.conditioning import Conditioning
+from nodes.diffusion.controlnet import Control
 from nodes.diffusion.denoiser import Denoiser, Prediction
 from nodes.diffusion.guidance import (
     Average,
@@ -34,7 +36,12 @@ class Toy:
     def parameterization(self) -> Parameterization:
         return Parameterization.stable_diffusion(self.kind)
 
-    def predict(self, x: Tensor, t: Tensor, context: Tensor, **extra: Tensor) -> Tensor:
+    def inputs(self, conditioning: Conditioning, x: Tensor) -> dict[str, Tensor]:
+        return {name: tensor for name, tensor in conditioning.inputs.items() if name != "concat"}
+
+    def predict(
+        self, x: Tensor, t: Tensor, context: Tensor, controls: Sequence[Control] = (), **extra: Tensor
+    ) -> Tensor:
         assert len(x) == len(t) == len(context)
         self.calls.append(tuple(context.shape))
         query = x.flatten(2).transpose(1, 2)
@@ -150,8 +157,10 @@ def test_further_inputs_reach_the_model_row_by_row():
 
 def test_a_half_precision_model_still_gives_an_estimate_in_the_latents_precision():
     class Half(Toy):
-        def predict(self, x: Tensor, t: Tensor, context: Tensor, **extra: Tensor) -> Tensor:
-            return super().predict(x, t, context, **extra).half()
+        def predict(
+            self, x: Tensor, t: Tensor, context: Tensor, controls: Sequence[Control] = (), **extra: Tensor
+        ) -> Tensor:
+            return super().predict(x, t, context, controls, **extra).half()
 
     assert Prediction(Half(), A)(X.float(), 2.0).dtype == torch.float32
 

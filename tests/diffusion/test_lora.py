@@ -9,8 +9,9 @@ from torch import nn
 
 from nodes.diffusion.checkpoint import Checkpoint
 from nodes.diffusion.lora import model_with_lora_steps, with_lora_steps
+from nodes.diffusion.network import Network
 from nodes.diffusion.progress import finish
-from tests.diffusion.checkpoints import tiny
+from tests.diffusion.checkpoints import CPU, tiny
 from tests.diffusion.loras import (
     ALPHA,
     CONVOLUTION,
@@ -26,6 +27,7 @@ from tests.diffusion.loras import (
     changed,
     factors,
     product,
+    tower_of,
     weight_of,
     written,
 )
@@ -58,8 +60,8 @@ def test_without_alpha_the_scale_is_1(checkpoint: Checkpoint, tmp_path: Path) ->
 def test_the_text_encoder_has_a_strength_of_its_own(checkpoint: Checkpoint, tmp_path: Path) -> None:
     tensors = factors(32, 24) | factors(40, 24, name=TEXT_KOHYA)
     model, clip = changed(written(tensors, tmp_path), checkpoint, 0.0, 0.5)
-    expected = weight_of(checkpoint.clip.tower, TEXT) + 0.5 * (ALPHA / RANK) * product(tensors, TEXT_KOHYA)
-    assert torch.equal(weight_of(clip.tower, TEXT), expected)
+    expected = weight_of(tower_of(checkpoint.clip), TEXT) + 0.5 * (ALPHA / RANK) * product(tensors, TEXT_KOHYA)
+    assert torch.equal(weight_of(tower_of(clip), TEXT), expected)
     assert model is checkpoint.model
 
 
@@ -136,39 +138,61 @@ def test_two_files_add_up(checkpoint: Checkpoint, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_the_sum_is_made_in_float32_and_has_the_type_of_the_weight(
+def test_the_sum_is_made_in_float32_whatever_the_weights_are_stored_in(
     checkpoint: Checkpoint, tmp_path: Path, dtype: torch.dtype
 ) -> None:
-    half = replace(checkpoint.model, unet=tiny().model.unet.to(dtype))
+    half = replace(checkpoint.model, unet=Network(checkpoint.model.unet.module.to(dtype), CPU))
     tensors = factors(32, 24)
     model = finish(model_with_lora_steps(written(tensors, tmp_path), half, 1.0))
     expected = weight_of(half.unet, LAYER).float() + (ALPHA / RANK) * product(tensors)
-    assert torch.equal(weight_of(model.unet, LAYER), expected.to(dtype))
+    assert torch.equal(weight_of(model.unet, LAYER), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float8_e4m3fn])
+def test_the_factors_may_be_stored_in_less(checkpoint: Checkpoint, tmp_path: Path, dtype: torch.dtype) -> None:
+    tensors = {key: tensor.to(dtype) for key, tensor in factors(32, 24, alpha=None).items()}
+    model, _ = changed(written(tensors, tmp_path), checkpoint)
+    expected = product({key: tensor.float() for key, tensor in tensors.items()})
+    assert torch.equal(weight_of(model.unet, LAYER), weight_of(checkpoint.model.unet, LAYER) + expected)
 
 
 # What stays
 
 
 def test_the_given_networks_keep_every_bit(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    before, text = tiny().model.unet.state_dict(), tiny().clip.tower.state_dict()
-    changed(written(factors(32, 24) | factors(40, 24, name=TEXT_KOHYA), tmp_path), checkpoint)
-    for kept, module in ((before, checkpoint.model.unet), (text, checkpoint.clip.tower)):
-        assert all(torch.equal(kept[name], tensor) for name, tensor in module.state_dict().items())
+    before, text = tiny().model.unet.stored, tower_of(tiny().clip).stored
+    model, clip = changed(written(factors(32, 24) | factors(40, 24, name=TEXT_KOHYA), tmp_path), checkpoint)
+    model.unet.resident()
+    tower_of(clip).resident()
+    for kept, network in ((before, checkpoint.model.unet), (text, tower_of(checkpoint.clip))):
+        assert all(torch.equal(kept[name], network.weight(name)) for name in network.stored)
 
 
-def test_all_other_weights_are_shared(checkpoint: Checkpoint, tmp_path: Path) -> None:
+def test_nothing_is_computed_and_all_weights_are_shared_until_it_is_used(
+    checkpoint: Checkpoint, tmp_path: Path
+) -> None:
     model, clip = changed(written(factors(32, 24), tmp_path), checkpoint)
-    ours, theirs = (dict(each.unet.named_parameters()) for each in (checkpoint.model, model))
-    assert [name for name in ours if ours[name] is not theirs[name]] == [f"{LAYER}.weight"]
-    assert not any(weight.requires_grad for weight in theirs.values())
-    assert not any(layer.training for layer in model.unet.modules())
+    assert model.unet.module is checkpoint.model.unet.module
+    assert list(model.unet.changes) == [f"{LAYER}.weight"]
     assert clip is checkpoint.clip
+    used, given = model.unet.resident(), checkpoint.model.unet.module
+    own = [
+        name for name, weight in used.named_parameters() if weight.data_ptr() != given.get_parameter(name).data_ptr()
+    ]
+    assert own == [f"{LAYER}.weight"]
+
+
+def test_its_own_size_is_that_of_the_factors(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    model, _ = changed(written(factors(32, 24), tmp_path), checkpoint)
+    assert model.nbytes - checkpoint.model.nbytes == 4 * RANK * (32 + 24)
 
 
 def test_a_strength_of_0_gives_the_very_same_back(checkpoint: Checkpoint, tmp_path: Path) -> None:
     path = written(factors(32, 24) | factors(40, 24, name=TEXT_KOHYA), tmp_path)
     model, clip = changed(path, checkpoint, 0.0, 0.0)
     assert model is checkpoint.model
+    assert clip is checkpoint.clip
+    _, clip = changed(path, checkpoint, 1.0, 0.0)
     assert clip is checkpoint.clip
 
 
@@ -179,12 +203,22 @@ def test_a_model_alone_leaves_the_text_encoder_aside(checkpoint: Checkpoint, tmp
     assert not torch.equal(weight_of(model.unet, LAYER), weight_of(checkpoint.model.unet, LAYER))
 
 
-def test_layers_that_the_networks_do_not_have_are_left_aside(checkpoint: Checkpoint, tmp_path: Path) -> None:
-    more = factors(32, 24) | factors(8, 8, name="lora_te2_text_model_encoder_layers_31_mlp_fc1")
-    more["train_note"] = torch.zeros(1)
+def test_what_is_no_change_of_a_layer_is_left_aside(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    more = factors(32, 24) | {"bundle_emb.frog.clip_l": torch.zeros(2, 24), "train_note": torch.zeros(1)}
     model, _ = changed(written(more, tmp_path), checkpoint)
     expected, _ = changed(written(factors(32, 24), tmp_path, "less.safetensors"), checkpoint)
     assert torch.equal(weight_of(model.unet, LAYER), weight_of(expected.unet, LAYER))
+
+
+def test_each_of_two_towers_is_changed_by_what_is_its_own(checkpoint: Checkpoint, tmp_path: Path) -> None:
+    tower = checkpoint.clip.towers[0]
+    second = replace(tower, network=Network(tower.network.module, CPU))
+    both = checkpoint._replace(clip=replace(checkpoint.clip, towers=(tower, second)))
+    tensors = factors(40, 24, name=TEXT_KOHYA.replace("te_", "te2_", 1))
+    _, clip = changed(written(tensors, tmp_path), both)
+    assert clip.towers[0] is tower
+    delta = (ALPHA / RANK) * product(tensors, TEXT_KOHYA.replace("te_", "te2_", 1))
+    assert torch.equal(weight_of(tower_of(clip, 1), TEXT), weight_of(tower.network, TEXT) + delta)
 
 
 def test_a_loading_that_is_stopped_has_changed_nothing(checkpoint: Checkpoint, tmp_path: Path) -> None:
@@ -192,5 +226,4 @@ def test_a_loading_that_is_stopped_has_changed_nothing(checkpoint: Checkpoint, t
     work = with_lora_steps(path, checkpoint.model, checkpoint.clip, 1.0, 1.0)
     assert next(work) == (1, 2)
     work.close()
-    before = tiny().model.unet.state_dict()
-    assert all(torch.equal(before[name], tensor) for name, tensor in checkpoint.model.unet.state_dict().items())
+    assert not checkpoint.model.unet.changes

@@ -1,25 +1,18 @@
 """U-Net, VAE and text tower against diffusers and transformers: the same weights, the same numbers."""
 
-import warnings
 from dataclasses import dataclass, replace
-from importlib import import_module
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from nodes.diffusion.text_encoder import TextConfig, TextTower, pooled
 from nodes.diffusion.unet import UNet, UNetConfig
 from nodes.diffusion.vae import Autoencoder, VaeConfig
 from tests.diffusion.ldm_names import State, ldm_text, ldm_unet, ldm_vae
+from tests.diffusion.references import TOLERANCE, largest_difference, noise, randomize, tower_of, unet_of, vae_of
 
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # theirs, about what they import
-    diffusers: Any = import_module("diffusers")  # as Any: its stubs say `tuple[int]` where it takes any tuple
-    transformers: Any = import_module("transformers")
-
-TOLERANCE = 1e-4
 TINY = UNetConfig(
     model_channels=32, channel_mult=(1, 2), res_blocks=1, depth=(1, 1), context_channels=24, heads=4, groups=8
 )
@@ -37,6 +30,7 @@ class Case:
 
 UNETS = (
     Case("tiny", TINY),
+    Case("large enough for attention by blocks", TINY, (32, 32)),
     Case("levels of SD1", replace(TINY, channel_mult=(1, 2, 4, 4), res_blocks=2, depth=(1, 1, 1, 0)), (16, 16)),
     Case("no attention above", replace(TINY, depth=(0, 1))),
     Case("no attention below", replace(TINY, channel_mult=(1, 2, 3), depth=(1, 0, 0))),
@@ -53,51 +47,12 @@ UNETS = (
 )
 
 
-def randomize(module: nn.Module, seed: int = 0) -> None:
-    """Fill with weights under which every tensor counts: norms and biases are not ones and zeros."""
-    generator = torch.Generator().manual_seed(seed)
-    for name, tensor in module.state_dict().items():
-        noise = torch.randn(tensor.shape, generator=generator) if tensor.is_floating_point() else None
-        if noise is None:
-            continue
-        if name.endswith("embedding.weight"):
-            tensor.copy_(noise)
-        elif tensor.ndim > 1:
-            tensor.copy_(noise / tensor[0].numel() ** 0.5)
-        else:
-            tensor.copy_(noise * 0.2 + (1 if name.endswith("weight") else 0))
-
-
-def noise(*shape: int, seed: int = 1) -> Tensor:
-    return torch.randn(shape, generator=torch.Generator().manual_seed(seed))
-
-
 def shapes(state: State) -> dict[str, tuple[int, ...]]:
     return {name: tuple(tensor.shape) for name, tensor in state.items()}
 
 
 def diffusers_unet(config: UNetConfig) -> Any:
-    levels = [config.heads_at(mult * config.model_channels) for mult in config.channel_mult]
-    down = ["CrossAttnDownBlock2D" if depth else "DownBlock2D" for depth in config.depth]
-    up = ["CrossAttnUpBlock2D" if depth else "UpBlock2D" for depth in reversed(config.depth)]
-    depths = [depth or 1 for depth in config.depth]
-    unet = diffusers.UNet2DConditionModel(
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        down_block_types=tuple(down),
-        up_block_types=tuple(up),
-        mid_block_type="UNetMidBlock2DCrossAttn" if config.middle_depth else "UNetMidBlock2D",
-        block_out_channels=tuple(mult * config.model_channels for mult in config.channel_mult),
-        layers_per_block=config.res_blocks,
-        # The middle block takes its depth from the last level.
-        transformer_layers_per_block=(*depths[:-1], config.middle_depth or 1),
-        cross_attention_dim=config.context_channels,
-        attention_head_dim=tuple(levels),
-        use_linear_projection=config.linear,
-        norm_num_groups=config.groups,
-        class_embed_type="projection" if config.label_channels else None,
-        projection_class_embeddings_input_dim=config.label_channels,
-    )
+    unet = unet_of(config, class_embed_type="projection" if config.label_channels else None)
     randomize(unet)
     return unet.eval()
 
@@ -105,12 +60,6 @@ def diffusers_unet(config: UNetConfig) -> Any:
 def built(module: nn.Module, state: State) -> nn.Module:
     module.load_state_dict(state, strict=True)
     return module.requires_grad_(False).eval()
-
-
-def largest_difference(ours: Tensor, theirs: Tensor) -> float:
-    assert ours.shape == theirs.shape
-    assert 0.05 < theirs.std() < 50, "the comparison needs numbers of the size that networks give"
-    return float((ours - theirs).abs().max())
 
 
 def unet_difference(case: Case) -> float:
@@ -175,14 +124,7 @@ VAES = (
 
 
 def diffusers_vae(config: VaeConfig) -> Any:
-    vae = diffusers.AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * len(config.widths),
-        up_block_types=("UpDecoderBlock2D",) * len(config.widths),
-        block_out_channels=config.widths,
-        layers_per_block=config.res_blocks,
-        latent_channels=config.latent_channels,
-        norm_num_groups=config.groups,
-    )
+    vae = vae_of(config)
     randomize(vae)
     return vae.eval()
 
@@ -228,17 +170,7 @@ TOWERS = (
 
 
 def transformers_tower(config: TextConfig) -> Any:
-    settings = transformers.CLIPTextConfig(
-        vocab_size=config.vocabulary,
-        max_position_embeddings=config.length,
-        hidden_size=config.channels,
-        num_hidden_layers=config.layers,
-        num_attention_heads=config.heads,
-        intermediate_size=config.width,
-        hidden_act="quick_gelu",
-        eos_token_id=config.vocabulary - 1,
-    )
-    tower = transformers.CLIPTextModel(settings)
+    tower = tower_of(config)
     randomize(tower)
     return tower.eval()
 

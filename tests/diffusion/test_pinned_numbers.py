@@ -3,6 +3,7 @@
 `test_reference_pictures` compares whole pictures and needs files of two gigabytes; these constants hold meanwhile.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.conditioning import Conditioning
+from nodes.diffusion.controlnet import Control
 from nodes.diffusion.denoiser import Denoiser, Prediction
 from nodes.diffusion.guidance import Guided, keeping_unmasked
 from nodes.diffusion.noise import brownian_noise, gaussian_noise, seeded_noise
@@ -37,7 +39,12 @@ class Toy:
 
     parameterization: Parameterization = field(default_factory=Parameterization.stable_diffusion)
 
-    def predict(self, x: Tensor, t: Tensor, context: Tensor, **extra: Tensor) -> Tensor:
+    def inputs(self, conditioning: Conditioning, x: Tensor) -> dict[str, Tensor]:
+        return {name: tensor for name, tensor in conditioning.inputs.items() if name != "concat"}
+
+    def predict(
+        self, x: Tensor, t: Tensor, context: Tensor, controls: Sequence[Control] = (), **extra: Tensor
+    ) -> Tensor:
         """The input, bent, with the context's mean and a little of the time step."""
         return 0.8 * x + 0.2 * (3 * x).sin() + context.mean((1, 2))[:, None, None, None] + t[:, None, None, None] / 5000
 

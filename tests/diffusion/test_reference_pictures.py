@@ -88,7 +88,7 @@ def functions(folder: Path) -> dict[str, Function]:
     """What each type of node does here: keyword arguments to a tuple of outputs."""
 
     def checkpoint(ckpt_name: str) -> Checkpoint:
-        return finish(load(folder / ckpt_name, profile=Profile()))
+        return load(folder / ckpt_name, profile=Profile())
 
     def image(image: str) -> tuple[Any, ...]:
         return load_image(folder / image)

@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nodes.diffusion.checkpoint import load_checkpoint
-from nodes.diffusion.safetensors_file import LONGEST, BadCheckpoint, Header, read_header, write_safetensors
+from nodes.diffusion.safetensors_file import LONGEST, MOST_TENSORS, BadCheckpoint, read_header, write_safetensors
 from tests.diffusion.checkpoints import CPU, header_of, with_header
 
 
@@ -40,7 +40,11 @@ def entry(dtype: object = "F32", shape: object = (2,), offsets: object = (0, 8))
 
 def test_what_was_written_is_read(path: Path) -> None:
     write_safetensors({"a": torch.zeros(2, 3), "b": torch.zeros((), dtype=torch.int64)}, path, {"about": "it"})
-    assert read_header(path) == Header({"a": (2, 3), "b": ()}, {"a": "F32", "b": "I64"}, {"about": "it"})
+    header = read_header(path)
+    assert (header.shapes, header.dtypes) == ({"a": (2, 3), "b": ()}, {"a": "F32", "b": "I64"})
+    assert header.metadata == {"about": "it"}
+    begin = path.stat().st_size - 32  # the data: eight bytes and six times four, in an order of the writer's choice
+    assert sorted(header.begins.values()) in ([begin, begin + 8], [begin, begin + 24])
 
 
 @pytest.mark.parametrize("first", [b"\x80\x02", b"PK"])
@@ -137,7 +141,10 @@ def test_metadata_that_is_no_table_of_texts_is_refused(metadata: object, path: P
 
 def test_too_many_tensors_are_refused(path: Path) -> None:
     none = entry(shape=[0], offsets=[0, 0])
-    assert "70000 tensors" in refusal(path, with_header({str(index): none for index in range(70_000)}))
+    for count in (MOST_TENSORS + 1, 70_000):
+        assert "16384" in refusal(path, with_header({str(index): none for index in range(count)}))
+    path.write_bytes(with_header({str(index): none for index in range(MOST_TENSORS)}))
+    assert len(read_header(path).shapes) == MOST_TENSORS
 
 
 def test_a_tensor_of_no_size_can_be_read_but_not_loaded(tiny_file: Path, path: Path) -> None:
@@ -145,7 +152,9 @@ def test_a_tensor_of_no_size_can_be_read_but_not_loaded(tiny_file: Path, path: P
     for name, shape in (("time_embed.0.weight", [2**47, 0]), ("input_blocks.0.0.weight", [0, 2**47, 3, 3])):
         changed = json.loads(json.dumps(header))
         place = changed[f"model.diffusion_model.{name}"]
-        place["shape"], place["data_offsets"] = shape, [place["data_offsets"][0]] * 2
+        begin, end = place["data_offsets"]
+        place["shape"], place["data_offsets"] = shape, [begin, begin]
+        changed["other"] = entry(dtype="U8", shape=[end - begin], offsets=[begin, end])
         path.write_bytes(with_header(changed, data))
         assert read_header(path).shapes[f"model.diffusion_model.{name}"] == tuple(shape)
         with pytest.raises(BadCheckpoint):

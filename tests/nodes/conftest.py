@@ -10,12 +10,12 @@ from nodes.diffusion.checkpoint import Checkpoint
 from nodes.loaders import load
 from nodes.text import encode
 from nodes.types import Conditioning, Denoiser, Image, Latent
-from tests.nodes.values import CHECKPOINT, denoiser_of, noise, result_of
+from tests.nodes.values import CHECKPOINT, denoiser_of, noise
 
 
 @pytest.fixture(scope="session")
 def checkpoint() -> Checkpoint:
-    return result_of(load(find_file(CHECKPOINT, "checkpoints", default_folders()), profile=Profile()))
+    return load(find_file(CHECKPOINT, "checkpoints", default_folders()), profile=Profile())
 
 
 @pytest.fixture(scope="session")

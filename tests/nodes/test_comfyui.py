@@ -17,7 +17,7 @@ from nodes.diffusion.checkpoint import Checkpoint
 from nodes.diffusion.layouts import Extras
 from nodes.diffusion.safetensors_file import write_safetensors
 from nodes.types import Image, Latent
-from tests.nodes.values import CHECKPOINT, result_of
+from tests.nodes.values import CHECKPOINT
 
 Nodes = dict[str, dict[str, Any]]
 
@@ -193,10 +193,10 @@ def test_a_vae_in_a_file_of_its_own_decodes_the_same_bits(
     checkpoint: Checkpoint, latent: Latent, tmp_path: Path, prefix: str
 ):
     autoencoder = checkpoint.vae.autoencoder
-    tensors = {prefix + name: tensor for name, tensor in autoencoder.state_dict().items()}
+    tensors = {prefix + name: tensor for name, tensor in autoencoder.stored.items()}
     extras = Extras(vae_groups=autoencoder.config.groups).to_metadata()
     write_safetensors(tensors, tmp_path / "vae.safetensors", extras)
-    loaded = result_of(vae_loader(tmp_path / "vae.safetensors", profile=Profile()))
+    loaded = vae_loader(tmp_path / "vae.safetensors", profile=Profile())
     assert torch.equal(loaded.decode(latent.samples), checkpoint.vae.decode(latent.samples))
     assert torch.equal(loaded.encode(picture(latent).pixels), checkpoint.vae.encode(picture(latent).pixels))
 
@@ -209,4 +209,4 @@ def picture(latent: Latent) -> Image:
 def test_a_file_without_a_whole_vae_is_refused_by_name(tmp_path: Path, names: list[str]):
     write_safetensors({name: torch.zeros(4, 4, 3, 3) for name in names}, tmp_path / "bad.safetensors")
     with pytest.raises(BadInput, match=r"bad\.safetensors"):
-        result_of(vae_loader(tmp_path / "bad.safetensors", profile=Profile()))
+        vae_loader(tmp_path / "bad.safetensors", profile=Profile())

@@ -51,6 +51,14 @@ def shown(progress: Progress) -> Tensor:
         return torch.tensor(np.array(picture)).permute(2, 0, 1)[None] / 255
 
 
+def colored(model: Model, colors: LatentColors) -> Model:
+    """The model, as if its VAE had been measured with these colours."""
+    assert model.vae is not None
+    vae = replace(model.vae)
+    vars(vae)["preview"] = colors
+    return replace(model, vae=vae)
+
+
 def watched(steps: Steps[Latent]) -> tuple[list[Progress], Latent]:
     """What is said on the way, and the result."""
     said: list[Progress] = []
@@ -84,7 +92,7 @@ def test_every_step_has_the_preview_of_its_estimate_and_the_end_that_of_the_last
 
 @pytest.mark.parametrize("method", sorted(SAMPLERS))
 def test_previews_change_no_bit_of_a_latent(checkpoint: Checkpoint, prompt: Conditioning, latent: Latent, method: str):
-    without = replace(checkpoint.model, preview=None)
+    without = replace(checkpoint.model, vae=None)
     said, plain = watched(sample(unet_predict(without, prompt), latent, TWO, method))
     assert [each.preview for each in said] == [None] * 3
     steps = sample(unet_predict(checkpoint.model, prompt), latent, TWO, method)
@@ -95,13 +103,13 @@ def test_previews_change_no_bit_of_a_latent(checkpoint: Checkpoint, prompt: Cond
 
 def test_no_preview_is_computed_unless_it_is_asked_for(checkpoint: Checkpoint, ways: dict[str, Sampling]):
     impossible = LatentColors(torch.zeros(4, 5), torch.zeros(6))
-    said, _ = watched(ways["KSampler"](replace(checkpoint.model, preview=impossible)))
+    said, _ = watched(ways["KSampler"](colored(checkpoint.model, impossible)))
     with pytest.raises(RuntimeError):
         shown(said[0])
 
 
 def test_a_latent_with_other_channels_than_the_colors_has_no_preview(checkpoint: Checkpoint, ways: dict[str, Sampling]):
-    other = replace(checkpoint.model, preview=LatentColors(torch.zeros(16, 3), torch.zeros(3)))
+    other = colored(checkpoint.model, LatentColors(torch.zeros(16, 3), torch.zeros(3)))
     said, _ = watched(ways["KSampler"](other))
     assert {each.preview for each in said} == {None}
 

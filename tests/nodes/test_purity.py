@@ -14,16 +14,34 @@ from torch import Tensor, nn
 from nodegraph import Document, NodeType, Profile, Registry
 from nodegraph.files import find_file
 from nodegraph.folders import default_folders
-from nodes import comfyui, denoise, image, latent, loaders, mask, noise, sampling, text
+from nodes import comfyui, denoise, image, inpainting, latent, loaders, mask, models, noise, sampling, sdxl, text
 from nodes.diffusion.checkpoint import Checkpoint
-from nodes.types import Conditioning, Denoiser, Image, Latent, Mask
+from nodes.previews import PreviewDecoders
+from nodes.types import Conditioning, Denoiser, Embeddings, Image, Latent, Mask
 from tests.nodes import values
 from tests.nodes.values import CHECKPOINT, levels, write_lora
 
-NODES = Registry.from_modules(comfyui, denoise, image, latent, loaders, mask, noise, sampling, text)
-SUPPLIED: Mapping[type, object] = {Profile: Profile(), Document: Document({"nodegraph": 1, "nodes": {}})}
+NODES = Registry.from_modules(
+    comfyui, denoise, image, inpainting, latent, loaders, mask, models, noise, sampling, sdxl, text
+)
+SUPPLIED: Mapping[type, object] = {
+    Profile: Profile(),
+    Document: Document({"nodegraph": 1, "nodes": {}}),
+    Embeddings: Embeddings(),
+    PreviewDecoders: PreviewDecoders(),
+}
 # Few steps, and small pictures: the defaults would take minutes.
-SMALL: Mapping[str, object] = {"steps": 2, "width": 64, "height": 64, "text": "a red heart", "seed": 3, "step": 0}
+SMALL: Mapping[str, object] = {
+    "steps": 2,
+    "width": 64,
+    "height": 64,
+    "text": "a red heart",
+    "text_g": "a",
+    "text_l": "b",
+    "sampling": "eps",
+    "seed": 3,
+    "step": 0,
+}
 
 
 @pytest.fixture
@@ -61,6 +79,8 @@ def arguments_of(node: NodeType, examples: Mapping[str, Callable[[], object]], f
 
 def file_for(name: str, folder: Path) -> Path:
     if name in ("name", "ckpt_name", "vae_name"):
+        return find_file(CHECKPOINT, "checkpoints", default_folders())
+    if name in ("unet_name", "clip_name", "clip_name1", "clip_name2"):
         return find_file(CHECKPOINT, "checkpoints", default_folders())
     if name == "lora_name":
         return write_lora(folder / "lora.safetensors")

@@ -108,6 +108,6 @@ def test_training_does_not_change_the_text_encoder_that_it_is_given(runtime: Run
     document = shortened("unet")
     document["nodes"]["unet"]["values"].update({"steps": 2, "state": "pure/unet"})
     clip = results_of(runtime.run(document, targets=["clip"]))["clip"].outputs["clip"]
-    before = {name: tensor.clone() for name, tensor in clip.tower.state_dict().items()}
+    before = {name: tensor.clone() for name, tensor in clip.towers[0].network.stored.items()}
     results_of(runtime.run(document, targets=["unet"]))
-    assert all(torch.equal(tensor, before[name]) for name, tensor in clip.tower.state_dict().items())
+    assert all(torch.equal(tensor, before[name]) for name, tensor in clip.towers[0].network.stored.items())

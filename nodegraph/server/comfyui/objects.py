@@ -19,8 +19,8 @@ from ..answers import STATE, Refused, as_json
 # Socket types that ComfyUI has too; others keep their name.
 TYPES = {
     "Model": "MODEL", "TextEncoder": "CLIP", "Vae": "VAE", "Conditioning": "CONDITIONING", "Latent": "LATENT",
-    "Image": "IMAGE", "Mask": "MASK", "Sigmas": "SIGMAS", "int": "INT", "float": "FLOAT", "str": "STRING",
-    "bool": "BOOLEAN", "Any": "*",
+    "ControlNet": "CONTROL_NET", "Image": "IMAGE", "Mask": "MASK", "Sigmas": "SIGMAS", "int": "INT", "float": "FLOAT",
+    "str": "STRING", "bool": "BOOLEAN", "Any": "*",
 }  # fmt: skip
 # ComfyUI calls an output of these by its type.
 CARRIED = frozenset(TYPES.values()) - {"INT", "FLOAT", "STRING", "BOOLEAN", "*"}
