@@ -26,6 +26,14 @@ def model_sampling(
     return replace(model, parameterization=Parameterization(alphas, levels.prediction))
 
 
+@node("TorchCompileModel", category="model")
+def compile_model(
+    model: Model, backend: Annotated[Literal["inductor", "cudagraphs"], "inductor needs a C++ compiler"] = "inductor"
+) -> Model:
+    """Compile a model with PyTorch's compiler: the first step takes minutes, the others are mostly faster on a GPU."""
+    return replace(model, unet=replace(model.unet, compiler=backend))
+
+
 @node("ModelMergeSimple", category="model")
 def merge(model1: Model, model2: Model, ratio: Ratio = 1.0) -> Model:
     """Mix the weights of two models of one family."""

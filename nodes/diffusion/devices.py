@@ -1,7 +1,9 @@
 """Where things are computed, in what type, and whose weights stay there: nothing else in this library decides it."""
 
+import ctypes
 import math
 import os
+import sys
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -11,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+LARGE = 256 << 20  # bytes: memory of a copy that is worth giving back at once
 RESERVE = 2 << 30  # bytes of a GPU that are left to activations
 SMALLEST_TILE = 32  # latent pixels a side: in smaller ones the seams show
 
@@ -143,16 +146,29 @@ class Residents:
             if self.bytes_on(place.device) + nbytes <= budget:
                 break
             if kept.device == place.device:
-                del self._kept[key]
+                self._drop(key)
         return True
 
     def keep(self, network: Any, module: nn.Module, device: torch.device, nbytes: int) -> None:
         """Keep a copy until its network is not used any more."""
         self._kept[id(network)] = Resident(module, device, nbytes)
-        weakref.finalize(network, self._kept.pop, id(network), None)
+        weakref.finalize(network, self._drop, id(network))
+
+    def _drop(self, key: int) -> None:
+        dropped = self._kept.pop(key, None)
+        if dropped is not None and dropped.nbytes >= LARGE:
+            del dropped
+            give_back_memory()
 
 
 RESIDENTS = Residents()
+
+
+def give_back_memory() -> None:
+    """Let the C library return what was freed to the system: glibc keeps gigabytes of a model for later else."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
+    if trim is not None:
+        trim(0)
 
 
 def streamed(unit: nn.Module, fetch: Callable[[], dict[str, Tensor]], stored: dict[str, Tensor]) -> None:

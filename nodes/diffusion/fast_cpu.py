@@ -20,6 +20,8 @@ _MOST_PIXELS = 768  # in a batch: above, reordering the weights takes less than 
 
 def usable(x: Tensor) -> bool:
     """Whether oneDNN's product can compute with x: on a CPU, without gradients, in a type that it has here."""
+    if torch.compiler.is_compiling():  # it has its own ways, and cannot look through these
+        return False
     return x.device.type == "cpu" and not torch.is_grad_enabled() and _multiplies(x.dtype)
 
 

@@ -36,14 +36,15 @@ class Change(Protocol):
 class Network(Generic[M]):
     """A module with its stored weights, and the changes of some of them, by name, in the order in which they are made.
 
-    `origin` names the file for messages. The class of the module may name `UNITS`, the classes of the parts that can be
-    on a device one at a time.
+    `origin` names the file for messages, `compiler` a backend of `torch.compile`, if the module is to be compiled. The
+    class of the module may name `UNITS`, the classes of the parts that can be on a device one at a time.
     """
 
     module: M
     placement: Placement
     changes: Mapping[str, tuple[Change, ...]] = field(default_factory=dict[str, tuple[Change, ...]])
     origin: str = "the model"
+    compiler: str | None = None
 
     @property
     def config(self) -> Any:
@@ -86,7 +87,8 @@ class Network(Generic[M]):
         It stops at 0 of all, since whatever it is needed for has not begun.
         """
         place = self.placement
-        if not self.changes and all(_is_there(tensor, place) for tensor in self.stored.values()):
+        there = not self.changes and all(_is_there(tensor, place) for tensor in self.stored.values())
+        if there and self.compiler is None:
             return self._as_stored()
         kept = RESIDENTS.of(self)
         if kept is not None:
@@ -100,7 +102,10 @@ class Network(Generic[M]):
             streamed(unit, self._fetching(own), {inner: self.stored[whole] for inner, whole in own.items()})
         names = [name for name in self.stored if not any(name.startswith(f"{unit}.") for unit in streaming)]
         yield from self._placing(module, names)
-        RESIDENTS.keep(self, module, place.device, sum(_bytes(module, name) for name in names))
+        placed = sum(_bytes(module, name) for name in names)
+        if self.compiler is not None:
+            module = cast("M", torch.compile(module, backend=self.compiler))
+        RESIDENTS.keep(self, module, place.device, placed)
         return module
 
     def _as_stored(self) -> M:
