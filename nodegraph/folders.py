@@ -1,7 +1,7 @@
 """Where files are looked for and where they go: one place for the command line and the server."""
 
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -11,6 +11,7 @@ MODELS = (
     "checkpoints", "clip", "clip_vision", "controlnet", "diffusion_models", "embeddings", "hypernetworks", "loras",
     "style_models", "upscale_models", "vae", "vae_approx",
 )  # fmt: skip
+ALIASES = {"clip": ("text_encoders",), "diffusion_models": ("unet",)}
 
 
 def default_folders(
@@ -25,12 +26,19 @@ def default_folders(
     roots = (*([models] if models else []), data / "models", *packs())
     here = (*inputs, Path.cwd())
     return {
-        **{name: tuple(root / name for root in roots) for name in MODELS},
+        **model_folders(roots),
         "input": (*here, data / "input", *shipped_inputs()),
         "data": (*here, data / "data"),
         "output": (output or Path.cwd() / "output",),
         "temp": (user_cache_path("nodegraph", appauthor=False) / "temp",),
     }
+
+
+def model_folders(roots: Iterable[Path]) -> dict[str, tuple[Path, ...]]:
+    """The folder of each kind of models under each root, also under a name that ComfyUI has or had for it."""
+    named = {name: (name, *ALIASES.get(name, ())) for name in MODELS}
+    rooted = tuple(roots)
+    return {name: tuple(root / each for root in rooted for each in names) for name, names in named.items()}
 
 
 def packs() -> tuple[Path, ...]:

@@ -15,6 +15,12 @@ def test_models_are_looked_for_in_the_given_folder_then_the_users_then_the_packs
     assert shipped == [pack / "checkpoints" for pack in packs()]
 
 
+def test_comfyuis_folders_of_models_are_known(tmp_path: Path) -> None:
+    for folders in (default_folders(models=tmp_path), Settings(models=tmp_path).folders()):
+        assert folders["clip"][:2] == (tmp_path / "clip", tmp_path / "text_encoders")
+        assert folders["diffusion_models"][:2] == (tmp_path / "diffusion_models", tmp_path / "unet")
+
+
 def test_pictures_are_read_beside_the_workflow_then_from_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     beside = tmp_path / "workflows"

@@ -15,7 +15,7 @@ from typing import Any, cast
 from platformdirs import user_config_path, user_data_path
 
 from ..errors import MissingFile, UsageError, did_you_mean
-from ..folders import MODELS, packs, shipped_inputs
+from ..folders import model_folders, packs, shipped_inputs
 from ..service.handle import WorkerSettings
 from ..service.records import Limits
 from ..service.supervisor import Patience
@@ -88,7 +88,7 @@ class Settings:
         """Every folder by name; unlike the command line's, without the current folder, which nobody meant to share."""
         roots = (*((self.models,) if self.models else ()), self.data / "models", *packs())
         return {
-            **{name: tuple(root / name for root in roots) for name in MODELS},
+            **model_folders(roots),
             "input": (self.data / "input", *shipped_inputs()),
             "data": (self.data / "data",),
             "output": (self.output_folder,),

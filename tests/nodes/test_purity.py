@@ -16,8 +16,12 @@ from nodegraph.files import find_file
 from nodegraph.folders import default_folders
 from nodes import comfyui, denoise, image, inpainting, latent, loaders, mask, models, noise, sampling, sdxl, text
 from nodes.diffusion.checkpoint import Checkpoint
+from nodes.diffusion.layouts import Extras
+from nodes.diffusion.safetensors_file import write_safetensors
+from nodes.diffusion.text_encoder import TextConfig, TextTower
 from nodes.previews import PreviewDecoders
 from nodes.types import Conditioning, Denoiser, Embeddings, Image, Latent, Mask
+from tests.diffusion.checkpoints import MERGES
 from tests.nodes import values
 from tests.nodes.values import CHECKPOINT, levels, write_lora
 
@@ -80,12 +84,22 @@ def arguments_of(node: NodeType, examples: Mapping[str, Callable[[], object]], f
 def file_for(name: str, folder: Path) -> Path:
     if name in ("name", "ckpt_name", "vae_name"):
         return find_file(CHECKPOINT, "checkpoints", default_folders())
-    if name in ("unet_name", "clip_name", "clip_name1", "clip_name2"):
+    if name in ("unet_name", "clip_name", "clip_name1"):
         return find_file(CHECKPOINT, "checkpoints", default_folders())
+    if name == "clip_name2":
+        return write_wide_tower(folder / "wide.safetensors")
     if name == "lora_name":
         return write_lora(folder / "lora.safetensors")
     path = folder / "picture.png"
     Picture.new("RGBA", (16, 16), (255, 0, 0, 128)).save(path)
+    return path
+
+
+def write_wide_tower(path: Path) -> Path:
+    """A text encoder that can stand for the larger one of SDXL."""
+    config = TextConfig(514 + len(MERGES), length=16, channels=192, layers=2, heads=3, width=40, projection=24)
+    extras = Extras(text_heads=config.heads, merges=MERGES)
+    write_safetensors(dict(TextTower(config).state_dict()), path, extras.to_metadata())
     return path
 
 
