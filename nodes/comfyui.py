@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Annotated
 
-from nodegraph import BadInput, File, Profile, Range, node
+from nodegraph import File, Profile, Range, node
 
 from .diffusion.checkpoint import Checkpoint, load_vae
-from .diffusion.safetensors_file import BadCheckpoint
 from .latent import Pixels, empty_latent
 from .loaders import load, placed
+from .steps import refusing_bad_files
 from .types import Latent, Vae
 
 
@@ -25,10 +25,8 @@ def vae_loader(vae_name: Annotated[Path, File("vae")], *, profile: Profile) -> V
     No tensor tells the scale of its latents, so they are brought to a model's when they are sampled and decoded. A tiny
     one (TAESD) has its latents in its model's scale, and may be one half alone.
     """
-    try:
+    with refusing_bad_files():
         return load_vae(vae_name, placed(profile))
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
 
 
 @node("EmptyLatentImage", category="comfyui")

@@ -8,8 +8,9 @@ from nodegraph import BadInput, File, Profile, Range, node
 
 from .diffusion.controlnet import Control
 from .diffusion.controlnet_file import load_controlnet
-from .diffusion.safetensors_file import BadCheckpoint
 from .loaders import placed
+from .steps import refusing_bad_files
+from .text import Share
 from .types import Conditioning, ControlNet, Image, Model, Vae
 
 ControlFile = Annotated[Path, File("controlnet")]
@@ -17,7 +18,6 @@ Hint = Annotated[
     Image, "edges, depths, a pose, … as the ControlNet was made for; cropped and resized to the picture's size"
 ]
 Strength = Annotated[float, Range(0, 10, 0.01), "1 as it was made, 0 not at all"]
-Share = Annotated[float, Range(0, 1, 0.001), "0 is pure noise, 1 the picture"]
 
 
 class Controlled(NamedTuple):
@@ -33,19 +33,15 @@ def load(control_net_name: ControlFile, *, profile: Profile) -> ControlNet:
 
     In the naming of its authors or in diffusers', in a file of its own or in a whole checkpoint.
     """
-    try:
+    with refusing_bad_files():
         return load_controlnet(control_net_name, placed(profile))
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
 
 
 @node("DiffControlNetLoader", category="loaders")
 def load_difference(model: Model, control_net_name: ControlFile) -> ControlNet:
     """Load a ControlNet from a file of its differences to a model; others are loaded as they are."""
-    try:
+    with refusing_bad_files():
         return load_controlnet(control_net_name, model.unet.placement, model.unet)
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
 
 
 @node("ControlNetApply", category="conditioning")

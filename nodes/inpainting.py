@@ -6,8 +6,8 @@ import torch
 
 from nodegraph import Output, Steps, node
 
-from .diffusion.resize import repeated, resize, whole_blocks
-from .latent import encodable
+from .diffusion.resize import resize
+from .latent import encodable, with_holes
 from .steps import reported
 from .types import Conditioning, Image, Latent, Mask, Vae
 
@@ -31,9 +31,8 @@ def inpaint_conditioning(
 ) -> Steps[Inpainted]:
     """Show an inpainting model the picture without what the mask covers, and begin with the picture itself."""
     whole = encodable(pixels, vae)
-    height, width = pixels.pixels.shape[-2:]
-    holes = whole_blocks(repeated(resize(mask.values[:, None], width, height, "bilinear"), len(whole)), vae.factor)
-    kept = yield from reported(vae.encode_steps((whole - 0.5) * (1 - holes.round()) + 0.5))
+    holes, emptied = with_holes(pixels, mask, vae)
+    kept = yield from reported(vae.encode_steps(emptied))
     picture = yield from reported(vae.encode_steps(whole))
     small = resize(holes, kept.shape[-1], kept.shape[-2], "bilinear").round()
     beside = {"concat": torch.cat([small, kept], dim=1)}

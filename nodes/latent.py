@@ -93,11 +93,7 @@ def vae_encode_for_inpaint(
 
     To change what is there only a little, use VAEEncode and SetLatentNoiseMask.
     """
-    whole = encodable(pixels, vae)
-    height, width = pixels.pixels.shape[-2:]
-    stretched = repeated(resize(mask.values[:, None], width, height, "bilinear"), len(whole))
-    painted = whole_blocks(stretched, vae.factor)
-    emptied = (whole - 0.5) * (1 - painted.round()) + 0.5
+    painted, emptied = with_holes(pixels, mask, vae)
     samples = yield from reported(vae.encode_steps(emptied))
     return Latent(samples, mask=grown(painted, grow_mask_by).round(), colors=vae.preview, scale=vae.scale)
 
@@ -214,6 +210,15 @@ def decoder_of(vae: Vae, latent: Latent) -> Vae:
     if expected != found:
         raise BadInput(f"the VAE decodes latents of {expected} channels, and this one has {found}")
     return vae.scaled(latent.scale)
+
+
+def with_holes(pixels: Image, mask: Mask, vae: Vae) -> tuple[Tensor, Tensor]:
+    """A mask as large as the pixels that a VAE can encode, one for each picture, and those pixels with gray there."""
+    whole = encodable(pixels, vae)
+    height, width = pixels.pixels.shape[-2:]
+    stretched = repeated(resize(mask.values[:, None], width, height, "bilinear"), len(whole))
+    holes = whole_blocks(stretched, vae.factor)
+    return holes, (whole - 0.5) * (1 - holes.round()) + 0.5
 
 
 def alike(latent: Latent, other: Latent) -> Latent:

@@ -8,9 +8,8 @@ from nodegraph import Artifact, BadInput, File, Profile, Range, SaveName, Steps,
 from .diffusion.checkpoint import Checkpoint, load_checkpoint, load_text_encoder, load_unet
 from .diffusion.devices import DTYPES, Placement, placement
 from .diffusion.lora import model_with_lora_steps, with_lora_steps
-from .diffusion.safetensors_file import BadCheckpoint
 from .diffusion.saving import save_checkpoint_steps
-from .steps import reported
+from .steps import refusing_bad_files, reported
 from .types import Model, TextEncoder, Vae
 
 ClipFile = Annotated[Path, File("clip")]
@@ -51,10 +50,8 @@ def load(
     Its family (SD1, SD2, SDXL or SDXL's refiner) and dimensions are read from the names and shapes of its tensors.
     Nothing else is read before it is needed.
     """
-    try:
+    with refusing_bad_files():
         return load_checkpoint(name, placed(profile, dtype))
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
 
 
 @node("UNETLoader", category="loaders")
@@ -68,19 +65,15 @@ def load_unet_alone(
     profile: Profile,
 ) -> Model:
     """Load a U-Net from a file of its own, in CompVis' naming or in diffusers', or the one of a checkpoint."""
-    try:
+    with refusing_bad_files():
         return load_unet(unet_name, placed(profile, weight_dtype if weight_dtype in DTYPES else "auto"))
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
 
 
 @node("CLIPLoader", category="loaders")
 def load_clip(clip_name: ClipFile, type: ClipUse = "stable_diffusion", *, profile: Profile) -> TextEncoder:  # noqa: A002
     """Load the text encoder of SD1, SD2 or SDXL's refiner from a file of its own."""
-    try:
+    with refusing_bad_files():
         return load_text_encoder([clip_name], placed(profile), "SDXL" if type == "sdxl" else None)
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
 
 
 @node("DualCLIPLoader", category="loaders")
@@ -92,10 +85,8 @@ def load_two_clips(
     profile: Profile,
 ) -> TextEncoder:
     """Load the two text encoders of SDXL from files of their own, in any order."""
-    try:
+    with refusing_bad_files():
         return load_text_encoder([clip_name1, clip_name2], placed(profile), "SDXL")
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
 
 
 @node("LoraLoader", category="loaders")
@@ -111,20 +102,13 @@ def load_lora(
     Several may follow one another. LoRA, LoCon, LoHa, LoKr, DoRA and full differences are understood, in the names of
     kohya, diffusers, peft and ComfyUI. A file for another family of models is refused.
     """
-    try:
-        work = with_lora_steps(lora_name, model, clip, strength_model, strength_clip)
-        return Adapted(*(yield from reported(work)))
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
+    return Adapted(*(yield from reported(with_lora_steps(lora_name, model, clip, strength_model, strength_clip))))
 
 
 @node("LoraLoaderModelOnly", category="loaders")
 def load_lora_model_only(model: Model, lora_name: LoraFile, strength_model: Strength = 1.0) -> Steps[Model]:
     """Change a model by a LoRA, and leave the text encoder as it is: what the file has for that is not looked at."""
-    try:
-        return (yield from reported(model_with_lora_steps(lora_name, model, strength_model)))
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
+    return (yield from reported(model_with_lora_steps(lora_name, model, strength_model)))
 
 
 @node("SaveCheckpoint", category="loaders", effect=True)

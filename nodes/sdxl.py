@@ -4,8 +4,8 @@ from typing import Annotated
 
 from nodegraph import Multiline, Range, node
 
-from .steps import refusing_bad_files
-from .types import Conditioning, TextEncoder
+from .text import NO_EMBEDDINGS, encoded
+from .types import Conditioning, Embeddings, TextEncoder
 
 Side = Annotated[int, Range(0, 16384), "in pixels: SDXL was told the size of each picture before it was scaled"]
 Cropped = Annotated[int, Range(0, 16384), "in pixels: how much was cut off; 0 for what is well in the picture"]
@@ -24,6 +24,8 @@ def encode_sdxl(
     crop_h: Cropped = 0,
     target_width: Target = 1024,
     target_height: Target = 1024,
+    *,
+    embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> Conditioning:
     """Embed a prompt for SDXL: text_g for OpenCLIP-bigG and text_l for CLIP-L, mostly the same, and the sizes.
 
@@ -31,8 +33,7 @@ def encode_sdxl(
     """
     sizes = {"height": height, "width": width, "crop_top": crop_h, "crop_left": crop_w}
     targets = {"target_height": target_height, "target_width": target_width}
-    with refusing_bad_files():
-        return Conditioning((clip.encode(text_l, text_g),)).each(sizes={**sizes, **targets})
+    return encoded(clip, text_l, text_g, embeddings=embeddings).each(sizes={**sizes, **targets})
 
 
 @node("CLIPTextEncodeSDXLRefiner", category="conditioning")
@@ -42,8 +43,9 @@ def encode_refiner(
     ascore: Annotated[float, Range(0, 1000, 0.01), "beauty from 0 to 10: about 6 for the prompt, 2.5 to avoid"] = 6.0,
     width: Side = 1024,
     height: Side = 1024,
+    *,
+    embeddings: Embeddings = NO_EMBEDDINGS,
 ) -> Conditioning:
     """Embed a prompt for SDXL's refiner, with the score of beauty that it was trained with."""
     sizes = {"height": height, "width": width, "aesthetic_score": ascore}
-    with refusing_bad_files():
-        return Conditioning((clip.encode(text),)).each(sizes=sizes)
+    return encoded(clip, text, embeddings=embeddings).each(sizes=sizes)

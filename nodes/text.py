@@ -9,8 +9,8 @@ from torch.nn import functional
 
 from nodegraph import BadInput, Multiline, Range, node
 
-from .diffusion.safetensors_file import BadCheckpoint
 from .diffusion.textual_inversion import UnknownEmbedding
+from .steps import refusing_bad_files
 from .types import Conditioning, Embeddings, Mask, Prompt, TextEncoder
 
 Strength = Annotated[float, Range(0, 10, 0.01)]
@@ -30,10 +30,7 @@ def encode(
     A prompt longer than one sequence of the encoder is cut into several, whose embeddings are put one after the other.
     `embedding:name` stands for a textual inversion of the folder `embeddings`; `(embedding:name:1.2)` weighs it more.
     """
-    try:
-        return Conditioning((clip.encode(text, embeddings=embeddings.files),))
-    except (BadCheckpoint, UnknownEmbedding) as error:
-        raise BadInput(str(error)) from error
+    return encoded(clip, text, embeddings=embeddings)
 
 
 @node("CLIPSetLastLayer", category="conditioning", title="CLIP skip")
@@ -97,6 +94,15 @@ def zero_out(conditioning: Conditioning) -> Conditioning:
             for prompt in conditioning.prompts
         )
     )
+
+
+def encoded(clip: TextEncoder, *texts: str, embeddings: Embeddings) -> Conditioning:
+    """A prompt, or one for each tower of an encoder, embedded; BadInput where a textual inversion cannot be used."""
+    try:
+        with refusing_bad_files():
+            return Conditioning((clip.encode(*texts, embeddings=embeddings.files),))
+    except UnknownEmbedding as error:
+        raise BadInput(str(error)) from error
 
 
 def _zeros(tensor: Tensor | None) -> Tensor | None:

@@ -73,7 +73,7 @@ def open_file(path: Path) -> Weights:
 def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
     """Load a checkpoint of any family in `layouts`; BadCheckpoint names the file, the key and the reason."""
     weights = open_file(path)
-    extras, found = _identified(weights)
+    extras, found = identified(weights)
     if found.missing:
         raise BadCheckpoint(
             f"{path.name}: an {found.family.name} checkpoint without its {' and '.join(found.missing)}:"
@@ -94,7 +94,7 @@ def load_checkpoint(path: Path, placement: Placement) -> Checkpoint:
 def load_unet(path: Path, placement: Placement) -> Model:
     """Load the U-Net of a file that has one alone, in CompVis' naming or diffusers', or of a checkpoint."""
     weights = open_file(path)
-    _, found = _identified(weights)
+    _, found = identified(weights)
     return _model(weights, found, placement)
 
 
@@ -124,7 +124,7 @@ def load_text_encoder(paths: Sequence[Path], placement: Placement, family: str |
     `family` is "SD1", "SD2", "SDXL" or "SDXL refiner", and decides where a file's width does not.
     """
     files = sorted((_tower_of(open_file(path)) for path in paths), key=lambda file: file[2])
-    kinds = SDXL.towers if len(files) == len(SDXL.towers) else [_kind(width, family) for _, _, width in files]
+    kinds = SDXL.towers if len(files) == len(SDXL.towers) else [tower_kind(width, family) for _, _, width in files]
     towers = [
         text_encoder(weights, (kind,), (sources,), extras_of(weights), placement).towers
         for (weights, sources, _), kind in zip(files, kinds, strict=True)
@@ -136,13 +136,14 @@ def _tower_of(weights: Weights) -> tuple[Weights, Sources, int]:
     """A file, where its text tower is, and how wide that is."""
     shapes = weights.header.shapes
     places = ("", *(place for family in FAMILIES for places in family.places for place in places))
-    sources = next((each for place in places if _is_tower(each := tower_sources(shapes, place))), None)
+    sources = next((each for place in places if is_tower(each := tower_sources(shapes, place))), None)
     if sources is None:
         raise BadCheckpoint(f"{weights.name}: there is no text encoder in it: {explained(shapes)}")
     return weights, sources, shapes_of(sources, shapes)["text_model.embeddings.token_embedding.weight"][-1]
 
 
-def _kind(width: int, family: str | None) -> TowerKind:
+def tower_kind(width: int, family: str | None) -> TowerKind:
+    """What kind of text tower is so many channels wide, in a file of its own; the family where that says more."""
     if width > LARGEST_OPEN_CLIP_H or family == "SDXL refiner":
         return OPEN_CLIP_BIG_G
     if width > LARGEST_CLIP_L or family == "SD2":
@@ -150,11 +151,13 @@ def _kind(width: int, family: str | None) -> TowerKind:
     return CLIP_L_OF_XL if family == "SDXL" else CLIP_L
 
 
-def _is_tower(sources: Sources) -> bool:
+def is_tower(sources: Sources) -> bool:
+    """Whether they are those of a text tower."""
     return "text_model.embeddings.token_embedding.weight" in sources
 
 
-def _identified(weights: Weights) -> tuple[Extras, Found]:
+def identified(weights: Weights) -> tuple[Extras, Found]:
+    """What a file's metadata adds, and its family and parts; BadCheckpoint where it has no U-Net."""
     try:
         extras = extras_of(weights)
         return extras, identify(weights.header.shapes, extras)
@@ -165,6 +168,7 @@ def _identified(weights: Weights) -> tuple[Extras, Found]:
 
 
 def extras_of(weights: Weights) -> Extras:
+    """What a file's metadata adds to its keys; BadCheckpoint where it cannot be read."""
     try:
         return Extras.from_metadata(weights.header.metadata)
     except ValueError as error:

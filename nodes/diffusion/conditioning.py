@@ -13,7 +13,7 @@ from .unet import timestep_embedding
 SIZES = ("height", "width", "crop_top", "crop_left", "target_height", "target_width")
 SIZES_OF_REFINER = ("height", "width", "crop_top", "crop_left", "aesthetic_score")
 AESTHETIC, AESTHETIC_OF_NEGATIVE = 6.0, 2.5
-NUMBER_CHANNELS = 256
+NUMBER_CHANNELS = 256  # that each of these numbers is embedded in
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class Conditioning:
 
     @property
     def inputs(self) -> dict[str, Tensor]:
-        """What the model gets beside the context, by name."""
+        """The tensors that it has beside the context and the mask, by name."""
         return dict(self.extra) if self.pooled is None else {"pooled": self.pooled, **self.extra}
 
     @property

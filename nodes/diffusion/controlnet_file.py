@@ -63,7 +63,7 @@ def load_controlnet(path: Path, placement: Placement, base: Network[UNet] | None
     `base` is the U-Net that a file of differences is added to.
     """
     weights = open_file(path)
-    sources = _sources(weights)
+    sources = control_sources(weights)
     module = built(weights, sources, partial(control_encoder, extras=extras_of(weights)), "ControlNet")
     _check_nothing_left(weights, sources, module.state_dict())
     network = Network(module, placement, origin=weights.name)
@@ -82,7 +82,7 @@ def control_encoder(shapes: Shapes, extras: Extras) -> ControlEncoder:
     return ControlEncoder(config, hint_channels(shapes), 1 if short else None)
 
 
-def _sources(weights: Weights) -> Sources:
+def control_sources(weights: Weights) -> Sources:
     """Where the weights of a ControlNet are in a file; BadCheckpoint where there is none, or one of another kind."""
     shapes = weights.header.shapes
     place = next((place for place in PLACES if any(place + start in shapes for start in STARTS)), None)

@@ -6,7 +6,7 @@ estimates. Batching is written here only; guidance, regions and ranges (guidance
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from typing import NamedTuple, Protocol
 
@@ -104,27 +104,34 @@ def in_words(part: object, depth: int = 4) -> str:
 def evaluate(leaves: Sequence[Leaf], sigma: Scalar) -> list[Tensor]:
     """The estimates of the leaves, in their order, from one forward pass per group of `groups`."""
     estimates: list[Tensor | None] = [None] * len(leaves)
-    for members in groups(leaves):
-        for index, estimate in zip(members, _forward([leaves[i] for i in members], sigma), strict=True):
+    inputs = inputs_of(leaves)
+    for members in groups(leaves, inputs):
+        together = _forward([leaves[i] for i in members], [inputs[i] for i in members], sigma)
+        for index, estimate in zip(members, together, strict=True):
             estimates[index] = estimate
     return [estimate for estimate in estimates if estimate is not None]
 
 
-def groups(leaves: Sequence[Leaf]) -> list[list[int]]:
+def inputs_of(leaves: Sequence[Leaf]) -> list[dict[str, Tensor]]:
+    """What the model of each leaf reads beside the latent and the text."""
+    return [model.inputs(conditioning, x) for model, conditioning, x in leaves]
+
+
+def groups(leaves: Sequence[Leaf], inputs: Sequence[Mapping[str, Tensor]]) -> list[list[int]]:
     """Indices of the leaves that can share a batch: same model, latent shape, controls, width and kinds of inputs.
 
-    The number of tokens may differ, as contexts are repeated to a common length.
+    `inputs` are those of `inputs_of`. The number of tokens may differ, as contexts are repeated to a common length.
     """
     found: dict[Hashable, list[int]] = {}
-    for index, (model, conditioning, x) in enumerate(leaves):
-        inputs = tuple(sorted((name, tensor.shape[1:]) for name, tensor in model.inputs(conditioning, x).items()))
+    for index, ((model, conditioning, x), own) in enumerate(zip(leaves, inputs, strict=True)):
+        kinds = tuple(sorted((name, tensor.shape[1:]) for name, tensor in own.items()))
         controls = tuple(control.key for control in conditioning.controls)
-        key = id(model), x.shape, controls, conditioning.context.shape[2], inputs
+        key = id(model), x.shape, controls, conditioning.context.shape[2], kinds
         found.setdefault(key, []).append(index)
     return list(found.values())
 
 
-def _forward(leaves: Sequence[Leaf], sigma: Scalar) -> Sequence[Tensor]:
+def _forward(leaves: Sequence[Leaf], inputs: Sequence[Mapping[str, Tensor]], sigma: Scalar) -> Sequence[Tensor]:
     model, _, x = leaves[0]
     rows = len(x)
     parameterization = model.parameterization
@@ -132,7 +139,6 @@ def _forward(leaves: Sequence[Leaf], sigma: Scalar) -> Sequence[Tensor]:
     tokens = math.lcm(*(leaf.conditioning.context.shape[1] for leaf in leaves))
     context = [_rows(leaf.conditioning.context, rows) for leaf in leaves]
     context = [part.repeat(1, tokens // part.shape[1], 1) for part in context]
-    inputs = [leaf.model.inputs(leaf.conditioning, leaf.x) for leaf in leaves]
     extra = {name: torch.cat([_rows(each[name], rows) for each in inputs]) for name in inputs[0]}
     t = parameterization.timestep(sigma).to(x.device, torch.float32).expand(rows).repeat(len(leaves))
     scaled = torch.cat([parameterization.scale_input(leaf.x, sigma) for leaf in leaves])

@@ -11,13 +11,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .checkpoint import BUILD_ERRORS, built, extras_of, is_zero_terminal, told_prediction
-from .checkpoint import _identified as identified
-from .checkpoint import _is_tower as is_tower
-from .checkpoint import _kind as tower_kind
-from .controlnet_file import DIFFERENCE, STARTS, control_encoder
+from .checkpoint import (
+    BUILD_ERRORS,
+    built,
+    extras_of,
+    identified,
+    is_tower,
+    is_zero_terminal,
+    told_prediction,
+    tower_kind,
+)
+from .controlnet_file import DIFFERENCE, STARTS, control_encoder, control_sources
 from .controlnet_file import PLACES as CONTROL_PLACES
-from .controlnet_file import _sources as control_sources
 from .devices import placement
 from .folder import FolderFile, files_of
 from .layouts import (

@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from .conditioning import NUMBER_CHANNELS
 from .naming import Shapes, Sources, key_of, tower_sources, unet_sources, vae_sources
 from .safetensors_file import parsed_note, shortened
 from .unet import UNetConfig
-
-NUMBER_CHANNELS = 256  # that each number of SDXL's conditioning, such as a width, is embedded in
 
 
 @dataclass(frozen=True)

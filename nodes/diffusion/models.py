@@ -64,7 +64,7 @@ class Model:
         """
         config, found = self.unet.config, dict(conditioning.extra)
         if config.label_channels is not None and conditioning.pooled is not None:
-            height, width = x.shape[-2] * 8, x.shape[-1] * 8
+            height, width = x.shape[-2] * FACTOR, x.shape[-1] * FACTOR
             found["y"] = sizes_embedded(conditioning, config.label_channels, height, width)
         more = config.in_channels - x.shape[1]
         if more > 0 and "concat" not in found:

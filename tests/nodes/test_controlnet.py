@@ -12,7 +12,7 @@ from nodes.controlnet import apply, apply_advanced, load, load_difference, share
 from nodes.denoise import cfg_combine, unet_predict
 from nodes.diffusion.checkpoint import Checkpoint
 from nodes.diffusion.controlnet import Control, ControlEncoder
-from nodes.diffusion.denoiser import groups
+from nodes.diffusion.denoiser import groups, inputs_of
 from nodes.diffusion.layouts import Extras
 from nodes.diffusion.safetensors_file import write_safetensors
 from nodes.text import combine
@@ -91,7 +91,8 @@ def test_both_prompts_follow_the_picture_in_one_batch(
     assert (control.strength, control.start, control.end) == (0.8, 0.1, 0.6)
     predictions = [unet_predict(checkpoint.model, each) for each in pair]
     denoiser = cfg_combine(predictions[0], predictions[1], 3.0)
-    assert groups(denoiser.leaves(latent.samples, SIGMA)) == [[0, 1]]
+    leaves = denoiser.leaves(latent.samples, SIGMA)
+    assert groups(leaves, inputs_of(leaves)) == [[0, 1]]
 
 
 def test_a_control_of_the_positive_prompt_is_shared_with_a_negative_one_that_has_none(
