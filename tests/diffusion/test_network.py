@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from nodes.diffusion.checkpoint import load_checkpoint
-from nodes.diffusion.devices import RESIDENTS, Placement, computes_in_bfloat16, placement
+from nodes.diffusion.devices import Placement, Residents, computes_in_bfloat16, placement
 from nodes.diffusion.merging import merged
 from nodes.diffusion.network import Network
 from nodes.diffusion.safetensors_file import SafetensorsFile, let_go
@@ -30,6 +30,14 @@ class Times:
 
     def __call__(self, weight: Tensor) -> Tensor:
         return weight * self.factor
+
+
+@pytest.fixture(autouse=True)
+def residents(monkeypatch: pytest.MonkeyPatch) -> Residents:
+    """Copies of this test's networks alone: those of others would go first."""
+    own = Residents()
+    monkeypatch.setattr("nodes.diffusion.network.RESIDENTS", own)
+    return own
 
 
 def unet(place: Placement = CPU) -> Network[UNet]:
@@ -82,28 +90,27 @@ def test_a_compiled_network_gives_the_same_numbers() -> None:
     torch.testing.assert_close(predicted(compiled), predicted(network))
 
 
-def test_the_least_recently_used_copy_goes_first_when_there_is_no_room() -> None:
-    gc.collect()
+def test_the_least_recently_used_copy_goes_first_when_there_is_no_room(residents: Residents) -> None:
     size = sum(2 * tensor.numel() for tensor in unet().stored.values())
-    place = Placement(torch.device("cpu"), torch.bfloat16, RESIDENTS.bytes_on(torch.device("cpu")) + int(2.5 * size))
+    place = Placement(torch.device("cpu"), torch.bfloat16, int(2.5 * size))
     first, second, third = (unet(place) for _ in range(3))
     copies = [network.resident() for network in (first, second)]
     assert first.resident() is copies[0]
     third.resident()
     assert first.resident() is copies[0]
-    assert RESIDENTS.of(second) is None
+    assert residents.of(second) is None
 
 
-def test_a_copy_goes_with_its_network() -> None:
+def test_a_copy_goes_with_its_network(residents: Residents) -> None:
     for place in (HALF, replace(HALF, memory=1000)):
         gc.collect()
-        before = RESIDENTS.bytes_on(place.device)
+        before = residents.bytes_on(place.device)
         network = unet(place)
         network.resident()
-        assert RESIDENTS.bytes_on(place.device) > before
+        assert residents.bytes_on(place.device) > before
         del network
         gc.collect()
-        assert RESIDENTS.bytes_on(place.device) == before
+        assert residents.bytes_on(place.device) == before
 
 
 def resident_kilobytes() -> int:
@@ -154,9 +161,9 @@ def test_the_default_type_suits_the_processor() -> None:
     assert placement("cpu", "float16").for_vae().dtype == torch.float32, "float16 overflows in a VAE"
 
 
-def test_nothing_is_converted_when_a_file_is_loaded(tiny_file: Path) -> None:
-    before = RESIDENTS.bytes_on(CPU.device)
+def test_nothing_is_converted_when_a_file_is_loaded(residents: Residents, tiny_file: Path) -> None:
+    before = residents.bytes_on(CPU.device)
     model, _, vae = load_checkpoint(tiny_file, HALF)
     stored = [*model.unet.stored.values(), *vae.autoencoder.stored.values()]
     assert {tensor.dtype for tensor in stored} == {torch.float32}
-    assert RESIDENTS.bytes_on(CPU.device) == before
+    assert residents.bytes_on(CPU.device) == before
