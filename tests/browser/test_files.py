@@ -12,7 +12,7 @@ from PIL import Image
 from tests.server.serving import ROOT, Server
 
 pytest.importorskip("playwright", reason="needs Playwright: pip install -e '.[browser]'")
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.steps import emptied, field, node, opened, picture, pictured, rewrite, saved, title
 
@@ -198,6 +198,20 @@ def test_what_is_renamed_or_removed_while_it_is_open_can_be_worked_on(work: Page
     expect(work.locator(".tab.active .unsaved")).to_have_count(1)
     saved(work)
     assert "moved/work" in {each["name"] for each in server.get("/api/v1/workflows").json["workflows"]}
+
+
+def test_enter_is_not_lost_while_the_list_is_on_its_way(work: Page, server: Server) -> None:
+    server.post("/api/v1/workflows/prompt", {"workflow": {"nodegraph": 1, "nodes": {}}}, "PUT")
+    held: list[Route] = []
+    work.route("**/api/v1/workflows", lambda route: held.append(route))
+    work.keyboard.press("Control+o")
+    work.keyboard.type("prompt")
+    work.keyboard.press("Enter")
+    expect(work.get_by_role("searchbox")).to_have_value("prompt")
+    assert held
+    for route in held:
+        route.continue_()
+    expect(work.locator(".tab.active .name")).to_have_text("prompt")
 
 
 def test_a_name_that_cannot_be_is_refused_where_it_was_written(work: Page, server: Server) -> None:

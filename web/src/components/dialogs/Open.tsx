@@ -8,7 +8,7 @@ import { Icon } from "../Icon";
 import { Dialog } from "./Dialog";
 
 /** The arrows go from the search field through the list; Enter in the field opens the first. */
-function onKeyDown(event: KeyboardEvent<HTMLElement>): void {
+function walk(event: KeyboardEvent<HTMLElement>): void {
   const stops = [...event.currentTarget.querySelectorAll<HTMLElement>(".search, .entry")];
   const at = stops.findIndex((each) => each === document.activeElement);
   const step = event.key === "ArrowDown" ? 1 : event.key === "ArrowUp" ? -1 : 0;
@@ -17,6 +17,21 @@ function onKeyDown(event: KeyboardEvent<HTMLElement>): void {
   else if (event.key === "Enter" && at === 0) stops[1]?.click();
   else return;
   event.preventDefault();
+}
+
+/** `walk`, for a list that has yet to come: whoever types fast and presses Enter does not wait for it. */
+function useWalk(there: boolean) {
+  const ref = useRef<HTMLDivElement>(null);
+  const early = useRef(false);
+  useEffect(() => {
+    if (there && early.current) ref.current?.querySelector<HTMLElement>(".entry")?.click();
+    early.current = false;
+  }, [there]);
+  const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
+    early.current = !there && event.key === "Enter";
+    walk(event);
+  };
+  return { ref, onKeyDown };
 }
 
 /** The workflows that the server keeps, in folders; and files that people have. */
@@ -29,6 +44,7 @@ export function Open() {
   const refresh = useCallback(() => told(async () => setSaved(await listWorkflows())), []);
   useEffect(() => void refresh(), [refresh]);
   useEffect(() => field.current?.focus(), [folder]);
+  const walked = useWalk(saved !== null);
   const change = (action: () => Promise<unknown>) => {
     set({ notice: null });
     void told(async () => {
@@ -48,7 +64,7 @@ export function Open() {
   };
   return (
     <Dialog title="Open a workflow" className="files">
-      <div className="walked" onKeyDown={onKeyDown}>
+      <div className="walked" {...walked}>
         <input
           ref={field} className="field search" type="search" aria-label="Search workflows" placeholder="Search" value={query} spellCheck={false}
           onChange={(event) => setQuery(event.target.value)}
