@@ -21,6 +21,7 @@ __nodes__ = (
     "sampling",
     "image",
     "mask",
+    "plots",
     "training",
     "comfyui",
 )

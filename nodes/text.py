@@ -33,6 +33,24 @@ def encode(
     return encoded(clip, text, embeddings=embeddings)
 
 
+@node("CLIPTextEncodeEach", category="conditioning", title="Prompts, one a picture")
+def encode_each(
+    texts: Annotated[str, Multiline(), "one prompt a line; an empty line is an empty prompt"],
+    clip: TextEncoder,
+    *,
+    embeddings: Embeddings = NO_EMBEDDINGS,
+) -> Conditioning:
+    """Embed several prompts, one for each picture of a batch, in order: make a latent for each of them."""
+    lines = texts.split("\n")
+    each = [encoded(clip, line, embeddings=embeddings).prompts[0] for line in lines]
+    lengths = [prompt.context.shape[1] for prompt in each]
+    if len(set(lengths)) > 1:
+        raise BadInput(f"the prompt {lines[lengths.index(max(lengths))]!r} takes more sequences than others do")
+    pooled = [prompt.pooled for prompt in each if prompt.pooled is not None]
+    context = torch.cat([prompt.context for prompt in each])
+    return Conditioning((replace(each[0], context=context, pooled=torch.cat(pooled) if pooled else None),))
+
+
 @node("CLIPSetLastLayer", category="conditioning", title="CLIP skip")
 def set_last_layer(
     clip: TextEncoder,

@@ -56,17 +56,19 @@ def read_channel(path: Path, channel: str) -> Tensor:
     return transparent if channel == "alpha" else pixels[:, ("red", "green", "blue").index(channel)]
 
 
-def to_png(pixels: Tensor, texts: Mapping[str, str]) -> bytes:
-    """Pixels [3, height, width] in 0…1 as a PNG file with `texts` as its text chunks.
-
-    Values are cut to 0…255 and truncated, as ComfyUI does.
-    """
+def to_picture(pixels: Tensor) -> Image.Image:
+    """Pixels [3, height, width] in 0…1 in 8 bits; values are cut to 0…255 and truncated, as ComfyUI does."""
     array = (pixels.float().clamp(0, 1) * 255).permute(1, 2, 0).cpu().numpy().astype(np.uint8)
+    return Image.fromarray(array)
+
+
+def to_png(pixels: Tensor, texts: Mapping[str, str]) -> bytes:
+    """Pixels [3, height, width] in 0…1 as a PNG file with `texts` as its text chunks."""
     info = PngInfo()
     for key, text in texts.items():
         info.add_itxt(key, text)
     file = io.BytesIO()
-    Image.fromarray(array).save(file, "PNG", pnginfo=info, compress_level=4)
+    to_picture(pixels).save(file, "PNG", pnginfo=info, compress_level=4)
     return file.getvalue()
 
 
