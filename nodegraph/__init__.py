@@ -40,6 +40,7 @@ from .peek import Peek
 from .plan import Explanation, Plan, Step
 from .registry import Registry
 from .runtime import Runtime
+from .sheet import contact_sheet
 from .sockets import Input, Output
 from .widgets import Choice, Color, File, Multiline, Range, SaveName, Seed, Text, Toggle
 
@@ -99,6 +100,7 @@ __all__ = [
     "Text",
     "Toggle",
     "UsageError",
+    "contact_sheet",
     "execute",
     "json_schema",
     "node",

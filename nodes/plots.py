@@ -4,10 +4,10 @@ from typing import Annotated, Literal
 
 import torch
 
-from nodegraph import BadInput, Multiline, Range, node
+from nodegraph import Multiline, Range, contact_sheet, node
 
+from .diffusion.pictures import from_picture, to_picture
 from .diffusion.preview import FACTOR, LatentColors
-from .diffusion.sheets import BadSheet, contact_sheet
 from .types import Image, Latent
 
 Labels = Annotated[str, Multiline(), "one a line, or separated by commas"]
@@ -25,10 +25,8 @@ def sheet(images: Image, columns: Labels = "", rows: Labels = "", title: str = "
 
     Without words it is about as wide as it is high.
     """
-    try:
-        return Image(contact_sheet(images.pixels, labels(rows), labels(columns), title)[None])
-    except BadSheet as error:
-        raise BadInput(str(error), hint="write as many words as there are rows and columns, or none") from error
+    pictures = [to_picture(each) for each in images.pixels]
+    return Image(from_picture(contact_sheet(pictures, labels(rows), labels(columns), title))[None])
 
 
 @node("LatentToImage", category="plots")

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from nodegraph.cli import check, graph, inspect, nodes, remote, run, schema, serve
+from nodegraph.cli import check, graph, inspect, lessons, nodes, remote, run, schema, serve
 from nodegraph.cli.interrupt import stop_at_once
 from nodegraph.cli.report import reporting
 
@@ -44,6 +44,7 @@ app.command("run")(run.run)
 app.command("check")(check.check)
 app.command("nodes")(nodes.list_nodes)
 app.command("node")(nodes.show_node)
+app.command("lessons")(lessons.list_lessons)
 app.command("graph")(graph.graph)
 app.command("inspect")(inspect.inspect)
 app.command("schema")(schema.schema)

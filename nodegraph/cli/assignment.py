@@ -19,15 +19,16 @@ class Assignment:
     node: str
     input: str
     text: str
+    option: str = "--set"
 
     @classmethod
-    def parse(cls, word: str) -> Assignment:
+    def parse(cls, word: str, option: str = "--set", example: str = "sampler.steps=30") -> Assignment:
         """Read `id.input=value`; an id may have dots in it, an input may not."""
         place, equals, text = word.partition("=")
         node, dot, name = place.rpartition(".")
         if not (equals and dot and node and name):
-            raise UsageError(f"--set expects id.input=value, got {word!r}", hint="for example --set sampler.steps=30")
-        return cls(node, name, text)
+            raise UsageError(f"{option} expects id.input=value, got {word!r}", hint=f"for example {option} {example}")
+        return cls(node, name, text, option)
 
     @property
     def place(self) -> str:
@@ -68,13 +69,14 @@ def _set(document: object, assignment: Assignment, catalogue: Catalogue) -> None
     if not nodes:
         return  # what is wrong with it, checking the document will say, here and below
     if assignment.node not in nodes:
-        _refuse(f"the workflow has no node {assignment.node!r}", assignment.node, nodes)
+        _refuse(assignment, f"the workflow has no node {assignment.node!r}", assignment.node, nodes)
     node = table(nodes, assignment.node)
     description = catalogue.nodes.get(str(node.get(kind)))
     value: object = assignment.text
     if description:
         if assignment.input not in description.inputs:
-            _refuse(f"{description.name} has no input {assignment.input!r}", assignment.input, description.inputs)
+            misfit = f"{description.name} has no input {assignment.input!r}"
+            _refuse(assignment, misfit, assignment.input, description.inputs)
         value = read(assignment.text, description.inputs[assignment.input])
     table(node, links).pop(assignment.input, None)
     node.setdefault(values, {})
@@ -87,8 +89,9 @@ def table(owner: object, key: str) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
 
 
-def _refuse(message: str, word: str, words: Mapping[str, object]) -> NoReturn:
-    raise UsageError(f"--set: {message}", hint=did_you_mean(word, words) or f"there is {', '.join(list(words)[:12])}")
+def _refuse(assignment: Assignment, message: str, word: str, words: Mapping[str, object]) -> NoReturn:
+    hint = did_you_mean(word, words) or f"there is {', '.join(list(words)[:12])}"
+    raise UsageError(f"{assignment.option}: {message}", hint=hint)
 
 
 def read(text: str, socket: Input) -> object:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -24,10 +25,11 @@ class Display(Protocol):
     def __call__(self, event: Event) -> None: ...
 
 
-def display(*, as_json: bool) -> Display:
+def display(*, as_json: bool, values: Mapping[str, object] | None = None, title: str = "") -> Display:
+    """The display for one run: of a sweep, with the values of this one and what to call it."""
     if as_json:
-        return JsonLines()
-    return Bar() if sys.stderr.isatty() else Files()
+        return JsonLines(values)
+    return Bar(title) if sys.stderr.isatty() else Files()
 
 
 class Files:
@@ -47,16 +49,19 @@ class Files:
 
 
 class JsonLines(Files):
-    """Every event as a line of JSON, at once."""
+    """Every event as a line of JSON, at once; those of a sweep with the values of their run."""
+
+    def __init__(self, values: Mapping[str, object] | None = None) -> None:
+        self._values = {"values": values} if values else {}
 
     def __call__(self, event: Event) -> None:
-        typer.echo(json.dumps(event.to_json(), ensure_ascii=False))
+        typer.echo(json.dumps(event.to_json() | self._values, ensure_ascii=False))
 
 
 class Bar(Files):
     """One line that says which node runs, how far it is, how fast, how long still and how many were reused."""
 
-    def __init__(self) -> None:
+    def __init__(self, title: str = "") -> None:
         from rich.console import Console  # here, since rich takes a while to import and only a terminal needs it
         from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
@@ -74,6 +79,7 @@ class Bar(Files):
         self._progress = Progress(*columns, console=self._console, transient=True, redirect_stdout=False)
         self._task = self._progress.add_task("reading the workflow", total=None, place="", step="", reused="")
         self._saved: list[Artifact] = []
+        self._title = f"{title}: " if title else ""
         self._ending = ""
 
     def __enter__(self) -> Self:
@@ -106,7 +112,7 @@ class Bar(Files):
             case Finished():
                 self._saved.extend(event.artifacts)
             case Completed():
-                self._ending = f"{event.ran} nodes run, {event.reused} reused, {event.seconds:.1f} s"
+                self._ending = f"{self._title}{event.ran} nodes run, {event.reused} reused, {event.seconds:.1f} s"
             case _:
                 pass
 

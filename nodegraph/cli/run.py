@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import ExitStack, closing
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
 from enum import Enum
-from json import dumps
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
@@ -14,9 +14,10 @@ import typer
 from nodegraph.cache import MemoryCache
 from nodegraph.cli.assignment import Assignment, assign
 from nodegraph.cli.destination import Destination
-from nodegraph.cli.display import Display, display
-from nodegraph.cli.interrupt import Interrupt
+from nodegraph.cli.runs import Runs
+from nodegraph.cli.sheet import Sheet
 from nodegraph.cli.source import read_source
+from nodegraph.cli.sweep import Sweep, cells
 from nodegraph.cli.workspace import (
     AllowPickle,
     Debug,
@@ -28,12 +29,9 @@ from nodegraph.cli.workspace import (
     load_registry,
     problems_of,
 )
-from nodegraph.events import Cancelled, Completed, Failed, Finished, Started
-from nodegraph.execute import Run, execute
 from nodegraph.files import tell_large_files_by_place
 from nodegraph.folders import default_folders
 from nodegraph.node import Profile
-from nodegraph.plan import Explanation
 from nodegraph.runtime import Runtime
 
 
@@ -53,6 +51,25 @@ class Dtype(Enum):
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="ID.INPUT=VALUE", help="Set an input of a node (repeatable); it replaces a link."),
+]
+Sweeps = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--sweep",
+        metavar="ID.INPUT=VALUES",
+        help="Run once for each value: 0..15:1.5 (from 0 to 15 in steps of 1.5), 1,2,3, or a list in JSON, for values "
+        "with commas. Repeat it to run each combination. What does not change is computed once.",
+    ),
+]
+SheetFile = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet",
+        metavar="FILE",
+        help="Put the pictures of a sweep into one PNG: a column for each value of the first --sweep, a row for each "
+        "of the second. Where several nodes save pictures, theirs stand one below the other. The pictures themselves "
+        "are kept only with --out or --output.",
+    ),
 ]
 Out = Annotated[
     str | None,
@@ -75,6 +92,8 @@ WithDtype = Annotated[Dtype, typer.Option("--dtype", help="How precisely to comp
 def run(
     file: Workflow,
     set_: Set = None,
+    sweep: Sweeps = None,
+    sheet: SheetFile = None,
     out: Out = None,
     output: Output = None,
     json: AsJson = False,
@@ -94,44 +113,29 @@ def run(
     if pickle:
         allow_pickle()
     assignments = [Assignment.parse(word) for word in set_ or ()]
+    sweeps = [Sweep.parse(word) for word in sweep or ()]
+    shown = None if sheet is None else Sheet(sheet, sweeps, alone=out is None and output is None)
     source = read_source(file)
     registry = load_registry(pack)
     document = assign(source.document, assignments, registry.catalogue())
     with ExitStack() as stack:
         destination = stack.enter_context(Destination(out)) if out is not None and not dry_run else None
-        saved = destination.staging if destination else output
+        saved = stack.enter_context(saving_in(destination, output, shown))
         folders = default_folders(models=models, output=saved, inputs=(source.folder,))
-        # Nothing outlives this process, so no result is kept longer than the nodes that wait for it.
         tell_large_files_by_place()
-        runtime = Runtime(
-            registry, MemoryCache(max_bytes=0), folders, Profile(device.value, dtype.value, memory=memory)
-        )
+        # Nothing outlives this process, so without a sweep no result is kept longer than the nodes that wait for it.
+        cache = MemoryCache() if sweeps else MemoryCache(max_bytes=0)
+        runtime = Runtime(registry, cache, folders, Profile(device.value, dtype.value, memory=memory))
         with problems_of(source.name):
-            plan = runtime.plan(document)
-        if dry_run:
-            explain(plan.explain(runtime.cache), as_json=json)
-        else:
-            follow(execute(plan, runtime.cache), display(as_json=json), destination)
+            runs = Runs(cells(document, sweeps, runtime), runtime, shown, destination)
+        (runs.explain if dry_run else runs.follow)(as_json=json)
 
 
-def explain(explanations: Iterable[Explanation], *, as_json: bool) -> None:
-    rows = list(explanations)
-    width = max((len(row.node) for row in rows), default=0)
-    for row in rows:
-        plain = f"{row.action:10}  {row.node:{width}}  {row.reason}"
-        typer.echo(dumps({"event": "explained", **row._asdict()}, ensure_ascii=False) if as_json else plain)
-
-
-def follow(events: Run, show: Display, destination: Destination | None) -> None:
-    """Show the events of a run as they come, and stop it if somebody asks."""
-    running: str | None = None
-    with Interrupt() as interrupt, closing(events), show:
-        try:
-            for event in events:
-                show(destination.receive(event) if destination else event)
-                running = event.node if isinstance(event, Started) else None if isinstance(event, Finished) else running
-                if interrupt.requested and not isinstance(event, Completed | Failed):
-                    raise KeyboardInterrupt
-        except KeyboardInterrupt:
-            show(Cancelled(running))
-            raise
+@contextmanager
+def saving_in(destination: Destination | None, output: Path | None, sheet: Sheet | None) -> Generator[Path | None]:
+    """Where nodes save: if only a sheet is wanted, in a folder that is gone afterwards."""
+    if sheet and sheet.alone:
+        with TemporaryDirectory(prefix="nodegraph-") as folder:
+            yield Path(folder)
+    else:
+        yield destination.staging if destination else output

@@ -62,6 +62,11 @@ def to_picture(pixels: Tensor) -> Image.Image:
     return Image.fromarray(array)
 
 
+def from_picture(picture: Image.Image) -> Tensor:
+    """A picture in RGB as pixels [3, height, width] in 0…1."""
+    return torch.from_numpy(np.array(picture)).permute(2, 0, 1).float() / 255
+
+
 def to_png(pixels: Tensor, texts: Mapping[str, str]) -> bytes:
     """Pixels [3, height, width] in 0…1 as a PNG file with `texts` as its text chunks."""
     info = PngInfo()

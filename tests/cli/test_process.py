@@ -65,6 +65,21 @@ def test_a_second_signal_stops_a_node_that_does_not_yield(folder: Path, write: W
     assert leave_nothing(folder)
 
 
+def test_a_sweep_that_is_stopped_keeps_the_pictures_that_were_done_and_writes_no_sheet(
+    folder: Path, write: Write
+) -> None:
+    sweep = ("--sweep", "wait.steps=1,2000", "--sheet", "sheet.png")
+    with start("run", write(wait=SLOW), "--json", "--out", "frog.png", *sweep) as process:
+        wait_for(process, "completed")
+        wait_for(process, "progressed")
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (130, "")
+    last = {"event": "cancelled", "node": "wait", "values": {"wait.steps": 2000}}
+    assert json.loads(out.splitlines()[-1]) == last
+    assert sorted(path.name for path in folder.iterdir()) == ["frog.png", "sum.json"]
+
+
 def test_a_stop_is_told_in_a_word(folder: Path, write: Write) -> None:
     with start("run", write(wait=SLOW), "--out", "{n}.png") as process:
         while leave_nothing(folder):

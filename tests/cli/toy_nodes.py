@@ -73,11 +73,29 @@ def save(
     return tuple(Artifact(path) for path in paths)
 
 
-def png(texts: dict[str, str]) -> bytes:
-    """A picture of one black pixel with some text chunks."""
+@node("Paint", category="output", effect=True)
+def paint(
+    value: int, prefix: Annotated[Path, SaveName()] = Path("paint"), copies: Annotated[int, Range(0, 9)] = 1
+) -> tuple[Artifact, ...]:
+    """Save pictures of one pixel that is as bright as a number says, and so on."""
+    prefix.parent.mkdir(parents=True, exist_ok=True)
+    paths = [prefix.with_name(f"{prefix.name}_{value}_{copy}.png") for copy in range(copies)]
+    for copy, path in enumerate(paths):
+        path.write_bytes(png({}, value + copy))
+    return tuple(Artifact(path) for path in paths)
+
+
+@node("Look", category="output", effect=True)
+def look(value: int, prefix: Annotated[Path, SaveName("temp")] = Path("look")) -> tuple[Artifact, ...]:
+    """Show a picture of one pixel that is as bright as a number says."""
+    return paint(value, prefix)
+
+
+def png(texts: dict[str, str], gray: int = 0) -> bytes:
+    """A picture of one pixel with some text chunks."""
     header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 8, 0, 0, 0, 0))
     said = [chunk(b"iTXt", f"{key}\0\0\0\0\0{text}".encode()) for key, text in texts.items()]
-    body = chunk(b"IDAT", zlib.compress(b"\0\0"))
+    body = chunk(b"IDAT", zlib.compress(bytes((0, gray))))
     return b"".join((b"\x89PNG\r\n\x1a\n", header, *said, body, chunk(b"IEND", b"")))
 
 

@@ -42,7 +42,7 @@ export interface Palette {
 }
 
 export type Panel = "queue" | "gallery" | "json" | "history";
-export type Dialog = "open" | "save_as" | "templates" | "shortcuts" | "find";
+export type Dialog = "open" | "save_as" | "templates" | "learn" | "shortcuts" | "find";
 /** What a list of commands was opened on, and where. */
 export interface Menu {
   readonly screen: Point;

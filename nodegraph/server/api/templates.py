@@ -8,10 +8,9 @@ from typing import Any
 
 from aiohttp import web
 
-from ...document import read_document
-from ...errors import InvalidGraph, MissingFile, did_you_mean, shown
+from ...about import about_file
+from ...errors import MissingFile, did_you_mean, shown
 from ...folders import shipped_workflows
-from ...service.records import mapping
 from ..answers import as_json
 from ..files import file_answer
 from ..routes import ANYTHING, FLAG, TEXT, Call, Route
@@ -58,12 +57,7 @@ def described() -> list[dict[str, Any]]:
 
 
 def description(name: str, path: Path) -> dict[str, Any]:
-    """What a workflow says of itself in its view, under `.about`; one that says nothing has its name for a title."""
-    try:
-        about = mapping(mapping(mapping(read_document(path)).get("view")).get(".about"))
-    except InvalidGraph:
-        about = dict[str, Any]()
-    title, text = str(about.get("title", name)), str(about.get("text", ""))
+    title, text = about_file(path, name)
     return {"name": name, "title": title, "about": text, "picture": picture_of(name, path) is not None}
 
 

@@ -1,12 +1,12 @@
 /** Workflows as a whole: open, begin, rename, close; each in a tab of its own. */
 
-import { Refusal, convert, deleteWorkflow, listVersions, moveWorkflow, readVersion, readWorkflow, saveWorkflow } from "../api";
+import { Refusal, convert, deleteWorkflow, listTemplates, listVersions, moveWorkflow, readTemplate, readVersion, readWorkflow, saveWorkflow } from "../api";
 import { EMPTY, type Document } from "../document/document";
 import { placed } from "../layout/geometry";
 import { record, settle } from "../document/history";
 import { NotAWorkflow, readDocument } from "../document/reading";
 import { freeTitle, save } from "../keeping/saving";
-import { asName, plainName } from "../keeping/shelf";
+import { asName, folderOf, plainName } from "../keeping/shelf";
 import { get, newSheet, set, setSheet, sheet, sheetOf, type Sheet } from "../store";
 
 /** Do something on the server; where it refuses, say so. */
@@ -33,6 +33,26 @@ export function show(name: string, version: string, document: Document, edited =
     active: fresh.id, notice: null, dialog: null, palette: null, menu: null,
   });
 }
+
+/** A workflow that comes along, in a new tab, under its title. */
+export const openTemplate = (name: string): Promise<void> =>
+  told(async () => {
+    const { workflow } = await readTemplate(name);
+    show(workflow.view?.[".about"]?.title ?? name, "", workflow);
+  });
+
+/** The title of a workflow that came along, if it is a lesson: they are numbered. */
+export const lessonOf = ({ view }: Document): string | undefined => /^\d.*/.exec(view?.[".about"]?.title ?? "")?.[0];
+
+/** The lesson after the open one; after the last, all of them. */
+export const nextLesson = (): Promise<void> =>
+  told(async () => {
+    const lessons = (await listTemplates()).filter(({ name }) => folderOf(name) === "lessons");
+    const at = lessons.findIndex(({ title }) => title === lessonOf(sheet().history.present));
+    const next = lessons[at + 1];
+    if (next) await openTemplate(next.name);
+    else set({ dialog: "learn" });
+  });
 
 export function goToSheet(id: string): void {
   if (sheetOf(id)) set({ active: id, palette: null, menu: null, wire: null });

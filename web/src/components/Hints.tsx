@@ -4,7 +4,7 @@ import { commandOf } from "../keyboard/commands";
 import { useSheet } from "../store";
 import { Keys } from "./Keys";
 
-const OFFERED = ["add", "templates", "open"] as const;
+const OFFERED = ["add", "learn", "templates", "open"] as const;
 
 /** What one can begin with, on an empty canvas. */
 export function Hints() {

@@ -7,7 +7,7 @@ import { get, set, sheet, useStore, type Menu as Opened } from "../store";
 import { Keys } from "./Keys";
 
 const LISTS: Readonly<Record<Opened["on"], readonly string[]>> = {
-  file: ["new", "open", "templates", "-", "save", "save_as", "history", "copy_json", "-", "select_all", "duplicate", "find", "-", "shortcuts", "close"],
+  file: ["new", "open", "templates", "learn", "-", "save", "save_as", "history", "copy_json", "-", "select_all", "duplicate", "find", "-", "shortcuts", "close"],
   canvas: ["add", "note", "frame", "-", "select_all", "tidy", "fit"],
   selection: [
     "run_selected", "-", "title", "bypass", "mute", "collapse", "frame", "-", "copy", "duplicate", "-", "align_left", "align_right", "align_top", "align_bottom",

@@ -1,3 +1,4 @@
+import { lessonOf, nextLesson } from "../actions/files";
 import { cancel } from "../actions/run";
 import { isLive, progress, type RunState } from "../running/run";
 import { set, useSheet, useStore } from "../store";
@@ -27,6 +28,7 @@ export function StatusBar() {
   const run = useSheet((sheet) => sheet.run);
   const queue = useStore((state) => state.queue);
   const connected = useStore((state) => state.connected);
+  const lesson = useSheet((sheet) => lessonOf(sheet.history.present) !== undefined);
   const others = queue ? queue.queued + queue.running - (isLive(run) ? 1 : 0) : 0;
   return (
     <footer className="bar status">
@@ -49,6 +51,9 @@ export function StatusBar() {
           {others} more in the queue
         </button>
       )}
+      <button type="button" className="button small" onClick={() => (lesson ? void nextLesson() : set({ dialog: "learn" }))}>
+        {lesson ? "Next lesson" : "Learn"}
+      </button>
       <span className="hint">
         <kbd>/</kbd> add a node
       </span>

@@ -1,6 +1,6 @@
 /** The life of the canvas: start, listen to the server, keep the work. */
 
-import { openSaved, show, told } from "../actions/files";
+import { openSaved, openTemplate, told } from "../actions/files";
 import { overhear } from "../actions/jobs";
 import * as api from "../api";
 import { placed } from "../layout/geometry";
@@ -42,12 +42,13 @@ async function whenReady<T>(what: () => Promise<T>): Promise<T> {
   }
 }
 
-/** `#name` opens the saved workflow of that name. */
+/** `#name` opens the saved workflow of that name, `?template=name` one that comes along. */
 async function openAddress(): Promise<void> {
   const name = unescaped(location.hash.slice(1));
-  if (name === "") return;
-  history.replaceState(null, "", location.pathname);
-  await openSaved(name);
+  const template = new URLSearchParams(location.search).get("template");
+  if (name || template) history.replaceState(null, "", location.pathname);
+  if (template) await openTemplate(template);
+  if (name) await openSaved(name);
 }
 
 function unescaped(text: string): string {
@@ -68,7 +69,7 @@ async function restore(desk: string, mine: boolean): Promise<void> {
     return;
   }
   const [template] = await api.listTemplates().catch(() => []);
-  if (template) show(template.title, "", (await api.readTemplate(template.name)).workflow);
+  if (template) await openTemplate(template.name);
 }
 
 async function asSheet(work: Work, mine: boolean): Promise<Sheet> {

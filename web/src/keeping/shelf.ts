@@ -61,7 +61,8 @@ export function trail(folder: string): readonly Pick<Folder, "path" | "name">[] 
   return parts.map((name, index) => ({ name, path: parts.slice(0, index + 1).join("/") }));
 }
 
-const TITLES: Readonly<Record<string, string>> = { "": "Begin", lessons: "Learn", training: "Training" };
+export const LEARN = "Learn";
+const TITLES: Readonly<Record<string, string>> = { "": "Begin", lessons: LEARN };
 
 /** Templates by folder, in the order in which they come. */
 export function grouped(templates: readonly Template[]): readonly { readonly title: string; readonly templates: readonly Template[] }[] {

@@ -101,6 +101,7 @@ export const COMMANDS: readonly Command[] = [
   { id: "new", title: "New workflow", group: "File", keys: ["Alt+N"], does: startNew },
   { id: "open", title: "Open …", group: "File", keys: ["Ctrl+O"], does: opened("open"), typing: true },
   { id: "templates", title: "Templates …", group: "File", keys: ["Alt+T"], does: opened("templates") },
+  { id: "learn", title: "Learn …", group: "File", keys: ["Alt+L"], does: opened("learn") },
   { id: "save", title: "Save", group: "File", keys: ["Ctrl+S"], does: () => void save(sheet().id), typing: true },
   { id: "save_as", title: "Save as …", group: "File", keys: ["Ctrl+Shift+S"], does: opened("save_as"), typing: true },
   { id: "copy_json", title: "Copy as JSON", group: "File", keys: ["Alt+C"], does: () => void copyText(writeJson(edits.present(), 2)) },

@@ -1,3 +1,4 @@
+import { LEARN } from "../../keeping/shelf";
 import { useStore } from "../../store";
 import { Find } from "./Find";
 import { Open } from "./Open";
@@ -18,7 +19,9 @@ export function Dialogs() {
     case "save_as":
       return <SaveAs />;
     case "templates":
-      return <Templates />;
+      return <Templates title="Templates" />;
+    case "learn":
+      return <Templates title={LEARN} />;
     case null:
       return null;
   }
