@@ -49,8 +49,9 @@ data/.packs:
 	@npm install --silent --no-audit --no-fund --prefix data $(ICONS)
 	@touch $@
 
-train: $(VENV)/.dev data/.packs  ## train the embedded checkpoint again (about two hours on two cores; it resumes)
-	@for part in checkpoint classifier; do $(BIN)/nodegraph run training/$$part || exit; done
+train: $(VENV)/.dev data/.packs  ## train all embedded models again (about three hours on two cores; it resumes)
+	@for part in checkpoint classifier clip_vision few_steps evaluate; do \
+		$(BIN)/nodegraph run training/$$part --models output || exit; done
 
 bench: $(VENV)/.browser  ## print the table of figures
 	@$(BIN)/python -m tests.benchmarks

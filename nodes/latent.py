@@ -9,6 +9,7 @@ from torch import Tensor
 from nodegraph import BadInput, Choice, Range, Steps, node
 
 from .diffusion.masks import grown
+from .diffusion.paths import great_circle, straight
 from .diffusion.resize import INTERPOLATIONS, center_crop, fitted, missing_side, repeated, resize, whole_blocks
 from .steps import reported
 from .types import Image, Latent, Mask, Vae
@@ -190,6 +191,26 @@ def latent_subtract(samples1: Latent, samples2: Latent) -> Latent:
 def latent_multiply(samples: Latent, multiplier: Annotated[float, Range(-10, 10, 0.01)] = 1.0) -> Latent:
     """Multiply a latent by a number."""
     return replace(samples, samples=samples.samples * multiplier)
+
+
+@node("LatentWalk", category="latent")
+def latent_walk(
+    samples1: Latent,
+    samples2: Latent,
+    count: Annotated[int, Range(2, 64), "how many latents, with both ends"] = 7,
+    path: Annotated[Literal["linear", "spherical"], "spherical keeps the deviation of noise, linear shrinks it"] = (
+        "spherical"
+    ),
+) -> Latent:
+    """Walk from one latent to another in equal steps: straight, or on the great circle through both (Shoemake 1985).
+
+    Of several latents one walk comes after the other. Halfway between two independent noises, the straight way has 0.71
+    times their deviation.
+    """
+    last = alike(samples2, samples1)
+    first, way = samples1.samples, straight if path == "linear" else great_circle
+    walk = torch.stack([way(first, last.samples, number / (count - 1)) for number in range(count)], dim=1)
+    return Latent(walk.flatten(0, 1), colors=samples1.colors, scale=last.scale)
 
 
 def encodable(pixels: Image, vae: Vae) -> Tensor:

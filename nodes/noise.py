@@ -3,13 +3,19 @@
 from dataclasses import replace
 from typing import Annotated, NamedTuple
 
-from nodegraph import Choice, Range, Seed, node
+import torch
+
+from nodegraph import BadInput, Choice, Range, Seed, node
 
 from .diffusion.noise_kinds import NOISE_KINDS, draw_noise
 from .diffusion.parameterization import noised
+from .diffusion.resize import repeated
 from .diffusion.schedules import SCHEDULES, schedule
+from .latent import FACTOR, Pixels
+from .plots import Labels, labels
 from .types import Latent, Model, Sigmas
 
+ALL_KINDS = ", ".join(NOISE_KINDS)
 NoiseKind = Annotated[
     str,
     Choice(tuple(NOISE_KINDS)),
@@ -23,6 +29,13 @@ Denoise = Annotated[
     Range(0, 1, 0.01),
     "how far to go back into the noise: 1 forgets the picture, 0.5 keeps its shapes, 0 keeps all",
 ]
+
+
+class KindsOfNoise(NamedTuple):
+    """Noise of one or more kinds, one after the other, and their names."""
+
+    latent: Latent
+    kinds: str
 
 
 class SplitLevels(NamedTuple):
@@ -54,8 +67,35 @@ def split_sigmas(
     return SplitLevels(replace(sigmas, values=sigmas.values[: step + 1]), replace(sigmas, values=sigmas.values[step:]))
 
 
+@node("Noise", category="latent")
+def make_noise(
+    kinds: Labels = ALL_KINDS,
+    width: Pixels = 512,
+    height: Pixels = 512,
+    channels: Annotated[int, Range(1, 64), "4 for a latent of Stable Diffusion; 1 to look at"] = 4,
+    batch_size: Annotated[int, Range(1, 4096), "of each kind"] = 1,
+    seed: Annotated[int, Seed()] = 0,
+) -> KindsOfNoise:
+    """Noise by itself, of mean 0 and deviation 1, in as many kinds as there are names.
+
+    [kinds · batch_size, channels, height / 8, width / 8]. Every kind is drawn from the same seed.
+    """
+    names = [word.replace(" ", "_") for word in labels(kinds)]
+    if not names or not set(names) <= NOISE_KINDS.keys():
+        raise BadInput(f"the kinds of noise have to be some of {', '.join(NOISE_KINDS)}, and are {kinds!r}")
+    shape = (batch_size, channels, height // FACTOR, width // FACTOR)
+    samples = torch.cat([draw_noise(name, shape, seed) for name in names])
+    return KindsOfNoise(Latent(samples), ", ".join(name.replace("_", " ") for name in names))
+
+
 @node("AddNoise", category="latent")
-def add_noise(latent: Latent, sigmas: Sigmas, kind: NoiseKind = "gaussian", seed: Annotated[int, Seed()] = 0) -> Latent:
+def add_noise(
+    latent: Latent,
+    sigmas: Sigmas,
+    kind: NoiseKind = "gaussian",
+    seed: Annotated[int, Seed()] = 0,
+    noise: Annotated[Latent | None, "is added instead, if there is one, to one latent or to as many"] = None,
+) -> Latent:
     """Add as much noise to a latent as the first of the noise levels says.
 
     latent + sigma · noise: the closed-form jump to that level. A mask on the latent will be kept to by the sampler.
@@ -64,6 +104,17 @@ def add_noise(latent: Latent, sigmas: Sigmas, kind: NoiseKind = "gaussian", seed
     if len(sigmas) == 0:
         return latent
     latent = latent.at_scale(sigmas.scale)
-    noise = draw_noise(kind, latent.samples.shape, seed)
-    samples = noised(latent.samples, noise, sigmas.values[0], starts_at_most=sigmas.starts_at_most)
-    return replace(latent, samples=samples, clean=latent.samples, noise=noise)
+    if noise is None:
+        added = draw_noise(kind, latent.samples.shape, seed)
+    else:
+        latent, added = for_noise(latent, noise), noise.samples
+    samples = noised(latent.samples, added, sigmas.values[0], starts_at_most=sigmas.starts_at_most)
+    return replace(latent, samples=samples, clean=latent.samples, noise=added)
+
+
+def for_noise(latent: Latent, noise: Latent) -> Latent:
+    """One latent as often as there are noises, or as many as there are; BadInput where the sizes differ."""
+    if latent.samples.shape[1:] != noise.samples.shape[1:] or len(latent.samples) not in (1, len(noise.samples)):
+        sizes = " and ".join("×".join(map(str, each.samples.shape)) for each in (latent, noise))
+        raise BadInput(f"the latent and the noise are of different sizes: {sizes}")
+    return replace(latent, samples=repeated(latent.samples, len(noise.samples)))

@@ -12,7 +12,7 @@ from .controlnet import shared
 from .denoise import Guidance, cfg_combine, check_channels, colors_of, readied, unet_predict
 from .diffusion.conditioning import AESTHETIC_OF_NEGATIVE
 from .diffusion.guidance import keeping_unmasked, sized
-from .diffusion.samplers import SAMPLERS, noise_for
+from .diffusion.samplers import SAMPLERS, Step, noise_for
 from .diffusion.schedules import schedule
 from .noise import Denoise, Scheduler, StepCount
 from .noise import add_noise as noise_added
@@ -40,27 +40,7 @@ def sample(
     The latent has to be at the first of the levels, as AddNoise makes it. Where it has a mask, what the mask leaves out
     comes back as it was before the noise.
     """
-    levels = sigmas.values
-    if len(sigmas) == 0:
-        return latent
-    check_channels(denoiser, latent, levels[0])
-    latent = latent.at_scale(sigmas.scale)
-    if latent.mask is not None:
-        denoiser = keeping_unmasked(denoiser, latent.samples, latent.mask, latent.clean, latent.noise)
-    yield from readied(denoiser, latent, sigmas)
-    shown, preview = previewing(denoiser, latent, sigmas, decoders), None
-    walk = SAMPLERS[method](denoiser, latent.samples, levels, noise_for(method, latent.samples, levels, seed))
-    for done in range(len(sigmas) + 1):
-        try:
-            with refusing_bad_files():
-                step = next(walk)
-        except StopIteration as end:
-            yield Progress(len(sigmas), len(sigmas), preview)
-            left = with_kept_part(latent, end.value) if levels[-1] == 0 else Latent(end.value, latent.mask)
-            return replace(left, colors=colors_of(denoiser, latent, sigmas), scale=latent.scale)
-        preview = None if shown is None else shown(step.denoised)
-        yield Progress(done, len(sigmas), preview)
-    raise AssertionError("a sampler yields one step per level")
+    return (yield from walked(denoiser, latent, sigmas, method, seed, decoders=decoders))
 
 
 @node("KSampler", category="sampling")
@@ -117,6 +97,42 @@ def ksampler_advanced(
     noisy = noise_added(latent_image, sigmas, seed=noise_seed) if add_noise == "enable" else latent_image
     denoiser = guided(model, positive, negative, cfg)
     return (yield from sample(denoiser, noisy, sigmas, sampler_name, noise_seed, decoders=decoders))
+
+
+def walked(
+    denoiser: Denoiser,
+    latent: Latent,
+    sigmas: Sigmas,
+    method: str,
+    seed: int,
+    *,
+    decoders: PreviewDecoders = NO_DECODERS,
+    record: list[Step] | None = None,
+) -> Steps[Latent]:
+    """The way of a sampler to its end; its steps are noted in `record`, if there is one."""
+    levels = sigmas.values
+    if len(sigmas) == 0:
+        return latent
+    check_channels(denoiser, latent, levels[0])
+    latent = latent.at_scale(sigmas.scale)
+    if latent.mask is not None:
+        denoiser = keeping_unmasked(denoiser, latent.samples, latent.mask, latent.clean, latent.noise)
+    yield from readied(denoiser, latent, sigmas)
+    shown, preview = previewing(denoiser, latent, sigmas, decoders), None
+    walk = SAMPLERS[method](denoiser, latent.samples, levels, noise_for(method, latent.samples, levels, seed))
+    for done in range(len(sigmas) + 1):
+        try:
+            with refusing_bad_files():
+                step = next(walk)
+        except StopIteration as end:
+            yield Progress(len(sigmas), len(sigmas), preview)
+            left = with_kept_part(latent, end.value) if levels[-1] == 0 else Latent(end.value, latent.mask)
+            return replace(left, colors=colors_of(denoiser, latent, sigmas), scale=latent.scale)
+        if record is not None:
+            record.append(step)
+        preview = None if shown is None else shown(step.denoised)
+        yield Progress(done, len(sigmas), preview)
+    raise AssertionError("a sampler yields one step per level")
 
 
 def guided(model: Model, positive: Conditioning, negative: Conditioning, scale: float) -> Denoiser:

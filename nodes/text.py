@@ -86,6 +86,25 @@ def average(
     return Conditioning(tuple(_between(other, prompt, share) for prompt in conditioning_to.prompts))
 
 
+@node("ConditioningWalk", category="conditioning")
+def walk(
+    conditioning_from: Conditioning,
+    conditioning_to: Conditioning,
+    count: Annotated[int, Range(2, 64), "how many mixtures, the two prompts included"] = 8,
+) -> Conditioning:
+    """Go from one prompt to another in even steps, one for each picture of a batch: make a latent for each of them.
+
+    Each step is what ConditioningAverage makes of the two, so the first picture follows the first prompt alone.
+    """
+    start, end = _first(conditioning_from, conditioning_to), conditioning_to.prompts[0]
+    if len(start.context) > 1 or len(end.context) > 1:
+        raise BadInput("a walk goes from a single prompt to a single prompt, and not between batches of them")
+    mixed = [_between(start, end, share) for share in torch.linspace(0, 1, count).tolist()]
+    pooled = [prompt.pooled for prompt in mixed if prompt.pooled is not None]
+    context = torch.cat([prompt.context for prompt in mixed])
+    return Conditioning((replace(end, context=context, pooled=torch.cat(pooled) if pooled else None),))
+
+
 @node("ConditioningSetMask", category="conditioning")
 def set_mask(
     conditioning: Conditioning,

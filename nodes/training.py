@@ -1,24 +1,20 @@
 """Training, from pictures to a checkpoint: each part learns in a node that goes on where it was stopped."""
 
 import copy
-import json
 from collections.abc import Generator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
-from nodegraph import Artifact, BadInput, File, Profile, Progress, Range, SaveName, Seed, Steps, node
+from nodegraph import BadInput, File, Profile, Progress, Range, SaveName, Seed, Steps, node
 
-from .diffusion.checkpoint import Checkpoint
+from .diffusion.figures import plot_losses
+from .diffusion.image_encoder import ImageEncoder
 from .diffusion.looks import Look
 from .diffusion.models import Model, TextEncoder, Tower, Vae
 from .diffusion.network import Network
 from .diffusion.parameterization import Parameterization
-from .diffusion.safetensors_file import BadCheckpoint, write_bytes
-from .diffusion.training import autoencoder, classifier, contrastive, denoising
-from .diffusion.training.classifier import Classifier
-from .diffusion.training.curves import plot_losses
-from .diffusion.training.evaluation import compare, judged
+from .diffusion.training import autoencoder, contrastive, denoising
 from .diffusion.training.loop import OtherRecipe, Recipe, Task, built, finished, fit
 from .diffusion.training.pictures import PictureSet, draw_scenes
 from .diffusion.training.render import BadPack, render_sprites
@@ -62,6 +58,13 @@ class TrainedClip(NamedTuple):
     losses: Losses
 
 
+class TrainedClipVision(NamedTuple):
+    """An image encoder whose embeddings lie near those of a text encoder, and the losses."""
+
+    clip_vision: ImageEncoder
+    losses: Losses
+
+
 class TrainedUNet(NamedTuple):
     """A model, the text encoder that learnt along with it, and the losses."""
 
@@ -70,16 +73,9 @@ class TrainedUNet(NamedTuple):
     losses: Losses
 
 
-class TrainedClassifier(NamedTuple):
-    """A classifier and the losses."""
-
-    classifier: Classifier
-    losses: Losses
-
-
 @node("PictureSet", category="training")
 def picture_set(noto: IconPack, twemoji: IconPack, fluent: IconPack) -> PictureSet:
-    """Emoji of three icon packs (Iconify JSON) to compose captioned scenes of: 133 concepts in 3 styles, 5 shapes."""
+    """Emoji of three icon packs (Iconify JSON) to compose captioned scenes of: 256 concepts in 3 styles, 5 shapes."""
     try:
         return PictureSet(*render_sprites({"noto": noto, "flat": twemoji, "fluent": fluent}))
     except (BadPack, ImportError) as error:
@@ -92,7 +88,7 @@ def draw(pictures: PictureSet, count: Annotated[int, Range(1, 1000)] = 64, seed:
     return Image((pictures.compose(draw_scenes(count, seed)) + 1) / 2)
 
 
-def _trained(task: Task, recipe: Recipe, state: Path, title: str, begin: int = 0, end: int = 0) -> Steps[Losses]:
+def trained(task: Task, recipe: Recipe, state: Path, title: str, begin: int = 0, end: int = 0) -> Steps[Losses]:
     """Train a task; the node it belongs to is at step `begin` of `end or recipe.steps` before it."""
     training = fit(task, recipe, state.with_name(f"{state.name}.state.safetensors"))
     try:
@@ -116,8 +112,8 @@ def _progress(training: Generator[int, None, list[float]], begin: int, end: int)
 @node("TrainVAE", category="training")
 def train_vae(
     pictures: PictureSet,
-    steps: TrainingSteps = 5500,
-    encoder_steps: TrainingSteps = 2500,
+    steps: TrainingSteps = 8000,
+    encoder_steps: TrainingSteps = 1500,
     rate: Rate = 2e-3,
     batch: Batch = 16,
     state: State = Path("training/vae"),
@@ -131,12 +127,12 @@ def train_vae(
     ends = ("decoder.conv_in", "decoder.conv_out", "encoder.conv_in", "encoder.conv_out")
     total, name = steps + encoder_steps, state.name
     recipe = Recipe(steps, rate, average=0.999, adam_only=ends)
-    decoding = yield from _trained(decoder, recipe, state.with_name(f"{name}-decoder"), "VAE decoder", 0, total)
+    decoding = yield from trained(decoder, recipe, state.with_name(f"{name}-decoder"), "VAE decoder", 0, total)
     quality = autoencoder.decoder_psnr(model, latents, pictures)
     decoding = replace(decoding, title=f"VAE decoder: {quality:.1f} dB on combinations never trained")
     encoder = autoencoder.EncoderTask(model, latents, pictures, batch)
     recipe = Recipe(encoder_steps, rate, average=0.995, adam_only=ends)
-    encoding = yield from _trained(encoder, recipe, state.with_name(f"{name}-encoder"), "VAE encoder", steps, total)
+    encoding = yield from trained(encoder, recipe, state.with_name(f"{name}-encoder"), "VAE encoder", steps, total)
     vae = Vae(Network(finished(model), placed(profile).exact()), autoencoder.SCALE)
     return TrainedVae(vae, decoding, encoding)
 
@@ -144,9 +140,9 @@ def train_vae(
 @node("TrainCLIP", category="training")
 def train_clip(
     pictures: PictureSet,
-    steps: TrainingSteps = 600,
+    steps: TrainingSteps = 1000,
     rate: Rate = 1.5e-3,
-    batch: Batch = 96,
+    batch: Batch = 128,
     state: State = Path("training/clip"),
     *,
     profile: Profile,
@@ -154,21 +150,46 @@ def train_clip(
     """Train a text tower and an image tower until captions and pictures find each other (CLIP)."""
     tokenizer = caption_tokenizer()
     towers = built(lambda: contrastive.new_towers(tokenizer))
-    task = contrastive.ContrastiveTask(towers, tokenizer, pictures, batch)
-    losses = yield from _trained(task, Recipe(steps, rate, average=0.995), state, "CLIP")
+    task = contrastive.ContrastiveTask(towers, towers, tokenizer, pictures, batch)
+    losses = yield from trained(task, Recipe(steps, rate, average=0.995), state, "CLIP")
     found = contrastive.retrieval(towers, tokenizer, pictures)
     losses = replace(losses, title=f"CLIP: {found:.0%} of 100 captions never trained found by their picture")
     tower = Tower(Network(finished(towers.text), placed(profile).exact()), tokenizer)
     return TrainedClip(TextEncoder((tower,)), losses)
 
 
+@node("TrainCLIPVision", category="training")
+def train_clip_vision(
+    pictures: PictureSet,
+    clip: TextEncoder,
+    steps: TrainingSteps = 800,
+    rate: Rate = 1.5e-3,
+    batch: Batch = 128,
+    state: State = Path("training/clip_vision"),
+    *,
+    profile: Profile,
+) -> Steps[TrainedClipVision]:
+    """Train an image tower for a text encoder that stays as it is, until captions and pictures find each other.
+
+    The text encoder of a checkpoint has learnt on with the U-Net, and left the image tower behind that it began with.
+    """
+    first = clip.towers[0]
+    image = built(lambda: contrastive.new_image_tower(first.network.config.channels))
+    towers = contrastive.Towers(first.network.resident(), image, first.tokenizer.end)
+    task = contrastive.ContrastiveTask(towers, image, first.tokenizer, pictures, batch)
+    losses = yield from trained(task, Recipe(steps, rate, average=0.995), state, "CLIP's image tower")
+    found = contrastive.retrieval(towers, first.tokenizer, pictures)
+    losses = replace(losses, title=f"CLIP: {found:.0%} of 100 captions never trained found by their picture")
+    return TrainedClipVision(ImageEncoder(Network(finished(image), placed(profile).exact())), losses)
+
+
 @node("TrainUNet", category="training")
 def train_unet(
     pictures: PictureSet,
     clip: TextEncoder,
-    steps: TrainingSteps = 3800,
-    rate: Rate = 1.5e-3,
-    batch: Batch = 128,
+    steps: TrainingSteps = 5000,
+    rate: Rate = 2e-3,
+    batch: Batch = 256,
     state: State = Path("training/unet"),
     *,
     profile: Profile,
@@ -183,7 +204,7 @@ def train_unet(
     latents = autoencoder.BlockPrincipalComponents.of(pictures)
     task = denoising.DenoisingTask(unet, tower, first.tokenizer, latents, pictures, batch=batch)
     recipe = Recipe(steps, rate, average=0.9995, adam_only=("unet.input_blocks.0.", "unet.output_blocks.", "unet.out."))
-    losses = yield from _trained(task, recipe, state, "U-Net")
+    losses = yield from trained(task, recipe, state, "U-Net")
     model = Model(Network(finished(unet), place), Parameterization.stable_diffusion())
     return TrainedUNet(model, TextEncoder((Tower(Network(finished(tower), place.exact()), first.tokenizer),)), losses)
 
@@ -192,62 +213,3 @@ def train_unet(
 def plot(losses: Losses) -> Image:
     """A loss curve as a picture."""
     return Image(plot_losses(list(losses.values), losses.title)[None])
-
-
-@node("TrainClassifier", category="training")
-def train_classifier(
-    pictures: PictureSet,
-    steps: TrainingSteps = 3000,
-    rate: Rate = 1e-3,
-    batch: Batch = 64,
-    state: State = Path("training/classifier"),
-) -> Steps[TrainedClassifier]:
-    """Train a judge of generated pictures on real ones: concept, colour, background and style."""
-    model = built(Classifier)
-    task = classifier.ClassifierTask(model, pictures, batch)
-    losses = yield from _trained(task, Recipe(steps, rate, average=0.998), state, "classifier")
-    return TrainedClassifier(finished(model), losses)
-
-
-@node("SaveClassifier", category="training", effect=True)
-def save_classifier(
-    judge: Classifier, filename_prefix: Annotated[Path, SaveName("output")] = Path("classifier")
-) -> tuple[Artifact, ...]:
-    """Save a classifier of the picture set."""
-    path = filename_prefix.with_name(f"{filename_prefix.name}.safetensors")
-    classifier.save_classifier(judge, path)
-    return (Artifact(path, "model", "application/octet-stream"),)
-
-
-@node("LoadClassifier", category="training")
-def load_classifier(name: Annotated[Path, File("checkpoints")]) -> Classifier:
-    """Load a classifier of the picture set."""
-    try:
-        return classifier.load_classifier(name)
-    except BadCheckpoint as error:
-        raise BadInput(str(error)) from error
-
-
-@node("JudgeModel", category="training", effect=True)
-def judge_model(
-    model: Model,
-    clip: TextEncoder,
-    vae: Vae,
-    judge: Classifier,
-    combinations: Literal["any", "never trained"] = "any",
-    count: Annotated[int, Range(1, 10_000)] = 200,
-    steps: Annotated[int, Range(1, 1000)] = 20,
-    cfg: Annotated[float, Range(0, 100)] = 3.0,
-    seed: Annotated[int, Seed()] = 20_000,
-    filename_prefix: Annotated[Path, SaveName("output")] = Path("accuracy"),
-) -> Steps[tuple[Artifact, ...]]:
-    """Generate pictures, let a classifier name what they show, and save how often it is what was asked."""
-    scenes = draw_scenes(count, seed, unseen=combinations == "never trained")
-    walk = judged(Checkpoint(model, clip, vae), judge, scenes, steps=steps, scale=cfg, seed=seed)
-    while True:
-        try:
-            yield Progress(next(walk), count)
-        except StopIteration as finish:
-            path = filename_prefix.with_name(f"{filename_prefix.name}.json")
-            write_bytes(json.dumps(asdict(compare(scenes, finish.value)), indent=2).encode() + b"\n", path)
-            return (Artifact(path, "text", "application/json"),)

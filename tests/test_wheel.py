@@ -30,6 +30,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_wheel_carries_the_checkpoint_the_workflows_the_canvas_and_the_licence(wheel: Path) -> None:
     assert list((wheel / "nodes" / "checkpoints").glob("*.safetensors"))
+    samples = (wheel / "nodes" / "diffusion" / "training").glob("samples.*")
+    assert {path.suffix for path in samples} == {".py", ".png", ".md"}
     shipped = {path.relative_to(wheel / "nodes") for path in (wheel / "nodes" / "workflows").rglob("*.*")}
     assert shipped == {path.relative_to(ROOT) for path in (ROOT / "workflows").rglob("*.*")}
     assert {path.suffix for path in shipped} == {".json", ".png"}

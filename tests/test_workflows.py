@@ -32,6 +32,8 @@ SAVED: dict[str, dict[str, tuple[int, int]]] = {
 }  # fmt: skip
 # Those for models that do not come along; test_model_workflows runs them.
 FOR_MODELS = [f"models/{path.stem}" for path in (FOLDER / "models").glob("*.json")]
+# The lessons, whose claims are tested in tests/lessons.
+LESSONS = sorted(f"lessons/{path.stem}" for path in (FOLDER / "lessons").glob("*.json"))
 Nodes = dict[str, dict[str, Any]]
 
 
@@ -98,7 +100,7 @@ def test_every_shipped_workflow_is_tested_here():
     assert {path.stem for path in FOLDER.glob("*.json")} == SAVED.keys()
 
 
-@pytest.mark.parametrize("name", SAVED)
+@pytest.mark.parametrize("name", [*SAVED, *LESSONS])
 def test_a_shipped_workflow_has_no_problems(runtime: Runtime, name: str):
     assert runtime.check(document_of(name)).nodes.keys() == document_of(name)["nodes"].keys()
 
@@ -115,7 +117,7 @@ def test_a_shipped_workflow_saves_its_pictures(runtime: Runtime, name: str):
                 assert (picture.format, picture.mode, picture.size) == ("PNG", "RGB", (side, side))
 
 
-@pytest.mark.parametrize("name", [*SAVED, *FOR_MODELS])
+@pytest.mark.parametrize("name", [*SAVED, *FOR_MODELS, *LESSONS])
 def test_every_node_of_a_shipped_workflow_has_a_place_right_of_what_feeds_it(name: str):
     document = document_of(name)
     places = {node: tuple(view["at"]) for node, view in document["view"].items() if node[0] != "."}
@@ -126,7 +128,7 @@ def test_every_node_of_a_shipped_workflow_has_a_place_right_of_what_feeds_it(nam
             assert places[link.partition(".")[0]][0] < places[node][0]
 
 
-@pytest.mark.parametrize("name", [*SAVED, *FOR_MODELS])
+@pytest.mark.parametrize("name", [*SAVED, *FOR_MODELS, *LESSONS])
 def test_a_shipped_workflow_names_every_value_that_its_nodes_have_a_choice_in(registry: Registry, name: str):
     # So that whoever edits the file sees what there is to change. A seed that only some methods use may be left out,
     # and the type to compute in.

@@ -12,12 +12,13 @@ import torch
 from torch import Tensor, nn
 
 from nodes.diffusion.training.autoencoder import BlockPrincipalComponents
-from nodes.diffusion.training.classifier import Judgement
-from nodes.diffusion.training.concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
-from nodes.diffusion.training.evaluation import compare
+from nodes.diffusion.training.captions import plural
+from nodes.diffusion.training.classifier import Classifier, Judgement
+from nodes.diffusion.training.concepts import ARRANGEMENTS, BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES, Arrangement
+from nodes.diffusion.training.evaluation import compare, feature_distance
 from nodes.diffusion.training.loop import OtherRecipe, Recipe, built, fit
 from nodes.diffusion.training.optimizer import Average, learning_rate, orthogonalized
-from nodes.diffusion.training.pictures import NO_TINT, PictureSet, Scene, draw_scenes, kept_back, tint
+from nodes.diffusion.training.pictures import ALONE, NO_TINT, PictureSet, Scene, draw_scenes, kept_back, tint
 from nodes.diffusion.training.vocabulary import caption_tokenizer, train_merges
 
 
@@ -32,18 +33,25 @@ def pictures() -> PictureSet:
     return PictureSet(sprites, shapes)
 
 
-def test_the_picture_set_has_a_hundred_concepts_and_more():
-    assert len(CONCEPTS) >= 100
+def test_the_picture_set_has_250_concepts_and_more():
+    assert len(CONCEPTS) >= 250
     assert len(STYLES) == 3
     assert not set(CONCEPTS) & set(SHAPES)
 
 
 def test_a_caption_names_what_the_scene_shows():
-    subjects = (*CONCEPTS, *SHAPES)
-    for scene in draw_scenes(500, seed=3):
+    names = (*CONCEPTS, *SHAPES)
+    for scene in draw_scenes(1000, seed=3):
         words = scene.caption.replace(",", "").split()
-        assert subjects[scene.subject] in words
-        assert (scene.tint == NO_TINT) == (words[words.index(subjects[scene.subject]) - 1] not in COLOURS)
+        counted = scene.arrangement in ("two", "three", "four")
+        subject = plural(names[scene.subject]) if counted else names[scene.subject]
+        assert subject in words
+        before = words[words.index(subject) - 1]
+        assert (scene.tint == NO_TINT) == (before not in COLOURS)
+        assert counted == (words[0] in ("two", "three", "four"))
+        assert (scene.second == ALONE) == (scene.arrangement not in ("beside", "stacked"))
+        if scene.second != ALONE:
+            assert names[scene.second] in words
         if "background" in words:
             assert list(BACKGROUNDS)[scene.background] == words[words.index("background") - 1]
         else:
@@ -52,20 +60,65 @@ def test_a_caption_names_what_the_scene_shows():
             assert STYLES[scene.style] == words[words.index("style") - 1]
 
 
+def test_a_caption_says_where_two_things_are():
+    names = (*CONCEPTS, *SHAPES)
+    forms = {"beside": (" left of ", " right of "), "stacked": (" above ", " below ")}
+    told = 0
+    for scene in draw_scenes(2000, seed=3, kinds={"pair": 1.0}):
+        straight, turned = forms[scene.arrangement]
+        first, second = names[scene.subject], names[scene.second]
+        for form, (one, other) in ((straight, (first, second)), (turned, (second, first))):
+            if form in scene.caption:
+                before, after = scene.caption.split(form)
+                assert one in before
+                assert other in after
+                told += 1
+    assert told > 1000
+
+
+def test_plurals_are_english():
+    pairs = {"cat": "cats", "box": "boxes", "butterfly": "butterflies", "key": "keys", "wolf": "wolves"}
+    assert {word: plural(word) for word in pairs} == pairs
+    assert plural("scissors") == "scissors"
+
+
+@pytest.mark.parametrize(("arrangement", "places"), ARRANGEMENTS.items())
+def test_several_things_stand_in_their_places_at_half_the_size(
+    pictures: PictureSet, arrangement: Arrangement, places: tuple[tuple[int, int], ...]
+):
+    second = 9 if arrangement in ("beside", "stacked") else ALONE
+    picture = pictures.compose([Scene(5, 1, NO_TINT, 0, "", arrangement, second)])[0]
+    alone, other = pictures.compose([Scene(5, 1, NO_TINT, 0, ""), Scene(9, 1, NO_TINT, 0, "")])
+    if arrangement == "one":
+        assert torch.equal(picture, alone)
+        return
+    rest = torch.ones_like(picture)
+    for number, (x, y) in enumerate(places):
+        cell = slice(16 * y, 16 * y + 32), slice(16 * x, 16 * x + 32)
+        whole = other if number and second != ALONE else alone
+        expected = whole.reshape(3, 32, 2, 32, 2).mean(dim=(2, 4))
+        torch.testing.assert_close(picture[:, cell[0], cell[1]], expected, rtol=0, atol=1e-5)
+        rest[:, cell[0], cell[1]] = 0
+    assert torch.equal(picture * rest, rest)  # nothing but the white ground
+
+
 def test_scenes_follow_from_their_seed():
     assert draw_scenes(50, seed=8) == draw_scenes(50, seed=8)
     assert draw_scenes(50, seed=8) != draw_scenes(50, seed=9)
 
 
 def test_training_never_draws_a_combination_that_is_kept_back():
-    assert not any(kept_back(scene.subject, scene.tint) for scene in draw_scenes(3000, seed=1))
-    assert all(kept_back(scene.subject, scene.tint) for scene in draw_scenes(300, seed=1, unseen=True))
+    assert not any(kept_back(scene) for scene in draw_scenes(3000, seed=1))
+    unseen = draw_scenes(300, seed=1, unseen=True)
+    assert all(kept_back(scene) for scene in unseen)
+    assert {scene.arrangement for scene in unseen} == {"one", "beside", "stacked"}
 
 
 def test_every_concept_and_every_colour_is_kept_back_somewhere():
-    pairs = [(c, t) for c in range(len(CONCEPTS)) for t in range(len(COLOURS)) if kept_back(c, t)]
-    assert {c for c, _ in pairs} == set(range(len(CONCEPTS)))
-    assert {t for _, t in pairs} == set(range(len(COLOURS)))
+    everything = [Scene(c, 0, t, 0, "") for c in range(len(CONCEPTS)) for t in range(len(COLOURS))]
+    back = [scene for scene in everything if kept_back(scene)]
+    assert {scene.subject for scene in back} == set(range(len(CONCEPTS)))
+    assert {scene.tint for scene in back} == set(range(len(COLOURS)))
 
 
 def test_the_background_fills_what_is_transparent(pictures: PictureSet):
@@ -204,7 +257,29 @@ def test_a_killed_training_goes_on_from_a_whole_state(tmp_path: Path):
 
 def test_accuracy_counts_only_what_a_prompt_names():
     white, red = 0, list(COLOURS).index("red")
-    scenes = [Scene(0, 0, NO_TINT, white, "a airplane"), Scene(1, 2, red, white, "a red ambulance, fluent style")]
-    seen = [Judgement("airplane", "flat", "blue", "white"), Judgement("ant", "fluent", "red", "black")]
+    scenes = [
+        Scene(0, 0, NO_TINT, white, "a accordion"),
+        Scene(1, 2, red, white, "a red airplane, fluent style"),
+        Scene(2, 0, NO_TINT, white, "two aliens", "two"),
+        Scene(2, 0, NO_TINT, white, "three aliens", "three"),
+        Scene(0, 0, NO_TINT, white, "an accordion above an airplane", "stacked", 1),
+        Scene(0, 0, NO_TINT, white, "an accordion above an alien", "stacked", 2),
+    ]
+    seen = [
+        Judgement("accordion", "alien", "flat", "blue", "white", "one"),
+        Judgement("alien", "alien", "fluent", "red", "black", "one"),
+        Judgement("alien", "alien", "flat", "blue", "white", "two"),
+        Judgement("alien", "alien", "flat", "blue", "white", "four"),
+        Judgement("accordion", "airplane", "flat", "blue", "white", "stacked"),
+        Judgement("alien", "accordion", "flat", "blue", "white", "stacked"),
+    ]
     counted = compare(scenes, seen)
-    assert (counted.subject, counted.tint, counted.background, counted.style) == (0.5, 1.0, 0.5, 1.0)
+    assert (counted.subject, counted.tint, counted.background) == (3 / 4, 1.0, 5 / 6)
+    assert (counted.style, counted.count, counted.relation) == (1.0, 1 / 2, 1 / 2)
+
+
+def test_the_feature_distance_of_two_halves_of_one_set_is_near_nought(pictures: PictureSet):
+    model = built(Classifier)
+    one, same = (pictures.compose(draw_scenes(60, seed)) for seed in (1, 2))
+    near, far = feature_distance(model, one, same), feature_distance(model, one, same.roll(7, 2) * 0.3)
+    assert abs(near) < far / 5

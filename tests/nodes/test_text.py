@@ -12,9 +12,11 @@ from nodes.text import (
     combine,
     concatenate,
     encode,
+    encode_each,
     set_last_layer,
     set_mask,
     set_timestep_range,
+    walk,
     zero_out,
 )
 from nodes.types import Conditioning, Latent, Mask, Prompt
@@ -92,6 +94,17 @@ def test_an_average_with_a_shorter_prompt_takes_zeros_for_what_it_lacks(checkpoi
     tokens = context(prompt).shape[1]
     assert torch.equal(context(average(long, prompt, 0.0))[:, tokens:], torch.zeros_like(context(long)[:, tokens:]))
     assert context(average(prompt, long, 0.5)).shape == context(prompt).shape
+
+
+def test_a_walk_is_of_averages_in_even_steps(prompt: Conditioning, negative: Conditioning):
+    steps = context(walk(prompt, negative, 5))
+    for row, share in zip(steps, (0.0, 0.25, 0.5, 0.75, 1.0), strict=True):
+        torch.testing.assert_close(row, context(average(negative, prompt, share))[0])
+
+
+def test_a_walk_between_batches_of_prompts_is_refused(checkpoint: Checkpoint, prompt: Conditioning):
+    with pytest.raises(BadInput, match="single prompt"):
+        walk(prompt, encode_each("a red heart\na cat", checkpoint.clip), 3)
 
 
 def test_concatenating_puts_the_tokens_of_one_prompt_after_the_other(prompt: Conditioning, negative: Conditioning):

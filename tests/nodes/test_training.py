@@ -17,6 +17,8 @@ FEW = {
     "clip": {"steps": 2, "batch": 4},
     "unet": {"steps": 2, "batch": 4},
     "judge": {"steps": 2, "batch": 4},
+    "few": {"steps": 2, "batch": 6},
+    "vision": {"steps": 2, "batch": 4},
 }
 
 
@@ -40,7 +42,8 @@ def here(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def runtime(here: Path) -> Runtime:
     output = here / "output"
-    folders = {"data": (here,), "output": (output,), "temp": (output / "temp",), "checkpoints": (output,)}
+    folders = {"data": (here,), "output": (output,), "temp": (output / "temp",)}
+    folders |= {kind: (output / kind,) for kind in ("checkpoints", "clip_vision", "loras")}
     return Runtime(Registry.from_packs(["nodes"]), folders=folders)
 
 
@@ -61,13 +64,15 @@ def test_a_training_workflow_runs(name: str, runtime: Runtime):
 
 
 def test_the_trained_checkpoint_paints_and_is_judged(runtime: Runtime):
-    for name in ("checkpoint", "classifier"):
+    for name in ("checkpoint", "classifier", "few_steps"):
         results_of(runtime.run(shortened(name)))
     document = shortened("evaluate")
-    for node in ("any", "unseen"):
+    for node in ("any", "few_steps", "unseen"):
         document["nodes"][node]["values"].update({"count": 3, "steps": 2})
     (report,) = results_of(runtime.run(document))["any"].artifacts
-    assert set(json.loads(report.path.read_text())) == {"subject", "tint", "background", "style"}
+    assert set(json.loads(report.path.read_text())) == {
+        *("subject", "tint", "background", "style", "count", "relation", "feature_distance")
+    }
 
 
 def test_training_tells_its_progress_and_resumes_at_its_end(runtime: Runtime):

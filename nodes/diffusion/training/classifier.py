@@ -11,15 +11,17 @@ from torch.nn import functional
 
 from ..looks import Look, network_facts
 from ..safetensors_file import BadCheckpoint, read_header, write_safetensors
-from .concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
+from .concepts import ARRANGEMENTS, BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
 from .loop import mixed_precision
 from .pictures import PictureSet, draw_scenes
 
 HEADS = {
     "subject": len(CONCEPTS) + len(SHAPES),
+    "second": len(CONCEPTS) + 1,
     "style": len(STYLES),
     "tint": len(COLOURS) + 1,
     "background": len(BACKGROUNDS),
+    "arrangement": len(ARRANGEMENTS),
 }
 
 
@@ -36,7 +38,7 @@ class Classifier(nn.Module):
         self.heads = nn.ModuleDict({name: nn.Linear(widths[-1] * 16, count) for name, count in HEADS.items()})
 
     def forward(self, pictures: Tensor) -> dict[str, Tensor]:
-        """Pictures [batch, 3, 64, 64] in −1…1 → logits of each question; tint 0 means none."""
+        """Pictures [batch, 3, 64, 64] in −1…1 → logits of each question; tint 0 and second 0 mean none."""
         features = self.features(pictures).flatten(1)
         return {name: head(features) for name, head in self.heads.items()}
 
@@ -62,11 +64,13 @@ class ClassifierTask:
             logits = self.model(pictures.to(memory_format=torch.channels_last))
         truth = {
             "subject": [s.subject for s in scenes],
+            "second": [s.second + 1 for s in scenes],
             "style": [s.style for s in scenes],
             "tint": [s.tint + 1 for s in scenes],
             "background": [s.background for s in scenes],
+            "arrangement": [list(ARRANGEMENTS).index(s.arrangement) for s in scenes],
         }
-        weights = {"subject": 1.0, "style": 0.3, "tint": 0.7, "background": 0.5}
+        weights = {"subject": 1.0, "second": 0.7, "style": 0.3, "tint": 0.7, "background": 0.5, "arrangement": 0.5}
         losses = [weights[k] * functional.cross_entropy(logits[k].float(), torch.tensor(truth[k])) for k in HEADS]
         return torch.stack(losses).sum()
 
@@ -104,19 +108,29 @@ def load_classifier(path: Path) -> Classifier:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the classifier sees in one picture: names; `tint` is the likeliest colour, given that there is one."""
+    """What the classifier sees in one picture: names; `tint` and `second` are the likeliest if there is one."""
 
     subject: str
+    second: str
     style: str
     tint: str
     background: str
+    arrangement: str
 
 
 @torch.no_grad()
 def judge(model: Classifier, pictures: Tensor) -> list[Judgement]:
     """Name what pictures [batch, 3, 64, 64] in −1…1 show."""
     logits = model(pictures)
-    names = {"subject": (*CONCEPTS, *SHAPES), "style": STYLES, "tint": (*COLOURS,), "background": (*BACKGROUNDS,)}
-    logits["tint"] = logits["tint"][:, 1:]
+    names = {
+        "subject": (*CONCEPTS, *SHAPES),
+        "second": (*CONCEPTS,),
+        "style": STYLES,
+        "tint": (*COLOURS,),
+        "background": (*BACKGROUNDS,),
+        "arrangement": (*ARRANGEMENTS,),
+    }
+    for head in ("second", "tint"):
+        logits[head] = logits[head][:, 1:]
     best = {name: logits[name].argmax(dim=1).tolist() for name in names}
     return [Judgement(**{name: names[name][best[name][i]] for name in names}) for i in range(len(pictures))]

@@ -3,19 +3,32 @@
 A concept is `caption: name in the icon packs`; where both are the same word, the caption stands alone.
 """
 
+from typing import Literal
+
 _SAME = """
-airplane ambulance anchor ant avocado axe balloon banana baseball basketball bat bear bell bicycle bomb bread broccoli
-bus butterfly cactus cake:birthday-cake camel camera candle candy car:automobile carrot castle cat:cat-face
-cheese:cheese-wedge cherries chick:front-facing-baby-chick cloud cookie corn:ear-of-corn cow:cow-face crab crocodile
-crown cucumber cupcake diamond:gem-stone dog:dog-face dolphin door doughnut dragon:dragon-face drum duck eagle egg
-eggplant elephant fire fox frog ghost giraffe grapes guitar hamburger hammer heart:red-heart hedgehog helicopter
-horse:horse-face house kangaroo key koala ladybug:lady-beetle lemon lion lock:locked magnet microphone
-monkey:monkey-face moon:crescent-moon mouse:mouse-face mushroom octopus orange:tangerine owl panda parrot peach pear
-pencil penguin pig:pig-face pineapple pizza pumpkin:jack-o-lantern rabbit:rabbit-face rainbow ring robot rocket rose
-sailboat scissors shark skull snail snake snowman:snowman-without-snow spider star strawberry sun sunflower taco
-teapot television tiger:tiger-face tomato tractor train:locomotive tree:deciduous-tree trophy truck:delivery-truck
-trumpet tulip turtle ufo:flying-saucer umbrella:umbrella unicorn violin volcano watermelon whale:spouting-whale wolf
-zebra
+accordion airplane alien ambulance anchor ant avocado axe backpack bacon badger balloon banana banjo baseball
+basketball bat battery bear beaver bed bee:honeybee beer:beer-mug bell bicycle bomb bone book:closed-book box:package
+bread broccoli broom bucket burrito bus butterfly cactus cake:birthday-cake camel camera candle candy car:automobile
+carrot castle cat:cat-face chair:seat cheese:cheese-wedge cherries chick:front-facing-baby-chick chicken:rooster
+chipmunk chocolate:chocolate-bar church cloud clover:four-leaf-clover coconut coffin coin compass cookie
+corn:ear-of-corn cow:cow-face crab crocodile croissant crown cucumber cupcake deer diamond:gem-stone dinosaur:sauropod
+dog:dog-face dolphin door doughnut dove dragon:dragon-face dress drum duck eagle egg eggplant elephant envelope eye
+factory feather ferry fire firetruck:fire-engine fish flamingo flower:cherry-blossom flute fly football:soccer-ball
+fountain fox fries:french-fries frog garlic gear ghost gift:wrapped-gift giraffe glasses
+globe:globe-showing-europe-africa gloves goat gorilla grapes guitar hamburger hammer hamster hat:top-hat
+headphones:headphone heart:red-heart hedgehog helicopter hippo:hippopotamus honey:honey-pot horse:horse-face
+hotdog:hot-dog hourglass:hourglass-done house jeans jellyfish joystick kangaroo key kite kiwi:kiwi-fruit koala ladder
+ladybug:lady-beetle laptop leaf:maple-leaf lemon lion lipstick lizard llama lobster lock:locked lollipop magnet
+mammoth mango microphone monkey:monkey-face moon:crescent-moon motorcycle mountain:snow-capped-mountain
+mouse:mouse-face mushroom octopus onion orange:tangerine owl palm:palm-tree pancakes panda paperclip parachute parrot
+peach peacock pear pencil penguin pepper:bell-pepper pie pig:pig-face pill pineapple pizza popcorn potato pretzel
+pumpkin:jack-o-lantern rabbit:rabbit-face raccoon radio rainbow razor rhino:rhinoceros ring robot rocket rose sailboat
+sandwich satellite saxophone scarf scissors scorpion screwdriver shark shell:spiral-shell shield shirt:t-shirt shrimp
+skateboard skull sloth snail snake snowflake snowman:snowman-without-snow soap socks spider squid star strawberry sun
+sundae:ice-cream sunflower sushi swan syringe taco taxi teapot telephone telescope television tent tie:necktie
+tiger:tiger-face tomato toothbrush tractor train:locomotive tree:deciduous-tree trophy truck:delivery-truck trumpet
+tulip turtle ufo:flying-saucer umbrella:umbrella unicorn violin volcano watermelon whale:spouting-whale
+wine:wine-glass wolf worm wrench zebra
 """
 
 CONCEPTS: dict[str, str] = {
@@ -58,3 +71,14 @@ BACKGROUNDS: dict[str, tuple[int, int, int]] = {
 
 # What the captions call the styles of the icon packs: Noto, Twemoji and Fluent.
 STYLES: tuple[str, ...] = ("noto", "flat", "fluent")
+
+# Where things stand, from the left and from the top in quarters of the picture; several are half as wide as it.
+Arrangement = Literal["one", "two", "three", "four", "beside", "stacked"]
+ARRANGEMENTS: dict[Arrangement, tuple[tuple[int, int], ...]] = {
+    "one": ((0, 0),),
+    "two": ((0, 1), (2, 1)),
+    "three": ((1, 0), (0, 2), (2, 2)),
+    "four": ((0, 0), (2, 0), (0, 2), (2, 2)),
+    "beside": ((0, 1), (2, 1)),
+    "stacked": ((1, 0), (1, 2)),
+}
