@@ -143,7 +143,7 @@ def test_linear_latents_have_deviation_one(pictures: PictureSet):
 
 
 def test_every_word_of_a_caption_is_one_token():
-    tokenizer = caption_tokenizer(captions=2000)
+    tokenizer = caption_tokenizer()
     for scene in draw_scenes(200, seed=4):
         words = scene.caption.replace(",", " ,").split()
         assert len(tokenizer.ids(scene.caption)) == len(words)

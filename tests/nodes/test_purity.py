@@ -14,7 +14,28 @@ from torch import Tensor, nn
 from nodegraph import Document, NodeType, Profile, Registry
 from nodegraph.files import find_file
 from nodegraph.folders import default_folders
-from nodes import comfyui, denoise, image, inpainting, latent, loaders, mask, models, noise, sampling, sdxl, text
+from nodes import (
+    comfyui,
+    comparing,
+    denoise,
+    estimates,
+    forward,
+    guidance,
+    histograms,
+    image,
+    inpainting,
+    latent,
+    loaders,
+    mask,
+    models,
+    noise,
+    plots,
+    prompts,
+    sampling,
+    sdxl,
+    text,
+)
+from nodes.comparing import Psnr
 from nodes.diffusion.checkpoint import Checkpoint
 from nodes.diffusion.layouts import Extras
 from nodes.diffusion.safetensors_file import write_safetensors
@@ -26,7 +47,8 @@ from tests.nodes import values
 from tests.nodes.values import CHECKPOINT, levels, write_lora
 
 NODES = Registry.from_modules(
-    comfyui, denoise, image, inpainting, latent, loaders, mask, models, noise, sampling, sdxl, text
+    *(comfyui, comparing, denoise, estimates, forward, guidance, histograms, image, inpainting, latent, loaders),
+    *(mask, models, noise, plots, prompts, sampling, sdxl, text),
 )
 SUPPLIED: Mapping[type, object] = {
     Profile: Profile(),
@@ -40,6 +62,9 @@ SMALL: Mapping[str, object] = {
     "width": 64,
     "height": 64,
     "text": "a red heart",
+    "texts": "a red heart\na blue heart",
+    "times": "0, 1, 2",
+    "numbers": "1, 2",
     "text_g": "a",
     "text_l": "b",
     "sampling": "eps",
@@ -61,7 +86,10 @@ def examples(
         "Denoiser": lambda: denoiser,
         "Image": lambda: Image(picture.pixels.clone()),
         "Mask": lambda: Mask(torch.rand(1, 64, 64)),
-        "Latent": lambda: Latent(latent.samples.clone(), mask=torch.rand(1, 1, 64, 64)),
+        "Latent": lambda: Latent(
+            latent.samples.clone(), torch.rand(1, 1, 64, 64), torch.rand_like(latent.samples), latent.samples.clone()
+        ),
+        "Psnr": lambda: Psnr(torch.tensor([20.0, 30.0])),
         "Sigmas": lambda: levels(3.0, 1.0, 0.0),
     }
 
