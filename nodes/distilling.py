@@ -8,8 +8,8 @@ from typing import Annotated, NamedTuple
 from nodegraph import Artifact, Range, SaveName, Steps, node
 
 from .diffusion.looks import Look
-from .diffusion.models import Model, TextEncoder
-from .diffusion.training import autoencoder, distillation
+from .diffusion.models import Model, TextEncoder, Vae
+from .diffusion.training import distillation
 from .diffusion.training.distillation import LowRank
 from .diffusion.training.loop import Recipe
 from .diffusion.training.pictures import PictureSet
@@ -46,7 +46,8 @@ def train_few_steps(
     pictures: PictureSet,
     model: Model,
     clip: TextEncoder,
-    steps: TrainingSteps = 700,
+    vae: Vae,
+    steps: TrainingSteps = 400,
     rate: Rate = 1e-3,
     batch: Batch = 64,
     cfg: Annotated[float, Range(0, 100), "the guidance that the LoRA learns, and then needs no more"] = 3.0,
@@ -63,7 +64,7 @@ def train_few_steps(
         model.unet.resident(),
         tower.network.resident(),
         tower.tokenizer,
-        autoencoder.BlockPrincipalComponents.of(pictures),
+        vae.encode,
         pictures,
         rank=rank,
         steps=few,

@@ -18,9 +18,9 @@ from .diffusion.schedules import SCHEDULES
 from .diffusion.training import classifier
 from .diffusion.training.classifier import Classifier
 from .diffusion.training.classifier import judge as name
-from .diffusion.training.evaluation import BATCH, Way, compare, feature_distance, painted
+from .diffusion.training.evaluation import BATCH, Way, compare, feature_distance, known_scenes, painted
 from .diffusion.training.loop import Recipe, built, finished
-from .diffusion.training.pictures import PictureSet, Scene, draw_scenes
+from .diffusion.training.pictures import PictureSet, Scene
 from .training import Batch, Losses, Rate, State, TrainingSteps, trained
 
 
@@ -83,14 +83,19 @@ def judge_model(
 ) -> Steps[tuple[Artifact, ...]]:
     """Generate pictures, let a classifier name what they show, and save how often it is what was asked.
 
+    Prompts are random captions of the picture set, of words that the text encoder has a token for each.
+
     Beside it stand the distances of the pictures, of real ones that the VAE has encoded and decoded, and of other
     real ones from the real pictures of the same captions, in the features of the classifier (KID).
     """
     unseen = combinations == "never trained"
-    scenes = draw_scenes(count, seed, unseen=unseen)
+    tokenizer = clip.towers[0].tokenizer
+    scenes, others = (known_scenes(tokenizer, count, number, unseen=unseen) for number in (seed, seed + 1))
+    if len(scenes) < 2 or len(others) < 2:
+        raise BadInput("the text encoder has no tokens for the words of the picture set")
     made = yield from _painted(Checkpoint(model, clip, vae), scenes, Way(steps, cfg, method, scheduler), seed)
     report: dict[str, object] = asdict(compare(scenes, name(judge, made)))
-    real, other = (pictures.compose(draw_scenes(count, number, unseen=unseen)) for number in (seed, seed + 1))
+    real, other = pictures.compose(scenes), pictures.compose(others)
     decoded = torch.cat([vae.decode(vae.encode((each + 1) / 2)) * 2 - 1 for each in real.split(BATCH)])
     sets = {"generated": made, "decoded": decoded, "real": other}
     report["feature_distance"] = {title: feature_distance(judge, each, real) for title, each in sets.items()}

@@ -1,6 +1,6 @@
 """Small trainings, for the lessons: a handful of pictures, learnt in memory in a minute, and judged."""
 
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,7 +14,7 @@ from .diffusion.training.denoising import new_unet
 from .diffusion.training.gan import Gan
 from .diffusion.training.loop import built
 from .diffusion.training.sample_judge import SampleJudge, train_judge
-from .diffusion.training.samples import NAMES, sample_pictures
+from .diffusion.training.samples import NAMES, PACKS, sample_pictures
 from .diffusion.training.scores import Score, plot_counts, plot_duel, scored, table
 from .diffusion.training.small import Cost, SmallDenoising, small_unet, train_denoiser
 from .loaders import placed
@@ -25,7 +25,7 @@ from .types import Image, Latent, TextEncoder
 
 Captions = Annotated[str, Multiline(), "one a line, for each picture"]
 SmallBatch = Annotated[int, Range(2, 1024)]
-Width = Annotated[int, Range(8, 256, 8), "channels of the first layer; the weights grow with its square"]
+Width = Annotated[int, Range(8, 1024, 8), "channels of a layer; the weights grow with its square"]
 Title = Annotated[str, "what the table calls it"]
 Judge = Annotated[SampleJudge, Output("judge")]
 
@@ -64,17 +64,20 @@ class Verdict(NamedTuple):
 
 
 @node("SamplePictures", category="training")
-def sample_set(names: Annotated[str, Multiline(), f"some of: {', '.join(NAMES)}"] = ", ".join(NAMES)) -> Samples:
-    """Emoji that come with the package: of each name three, in the styles of Noto, Twemoji and Fluent, on white.
+def sample_set(
+    names: Annotated[str, Multiline(), f"some of: {', '.join(NAMES)}"] = ", ".join(NAMES),
+    style: Literal["all", "noto", "flat", "fluent"] = "all",
+) -> Samples:
+    """Emoji that come with the package, on white: of each name one in the styles of Noto, Twemoji and Fluent each.
 
-    [3 · names, 3, 64, 64], those of a name after each other.
+    [names · styles, 3, 64, 64], those of a name after each other.
     """
     chosen = labels(names)
     unknown = [name for name in chosen if name not in NAMES]
     if unknown or not chosen or len(set(chosen)) < len(chosen):
         reason = f"there is no {unknown[0]!r}" if unknown else "each has to be named once, and one at least"
         raise BadInput(reason, hint=f"there are {', '.join(NAMES)}")
-    pictures = sample_pictures(tuple(chosen))
+    pictures = sample_pictures(tuple(chosen), tuple(PACKS) if style == "all" else (style,))
     captions = [name for name in chosen for _ in range(pictures.shape[1])]
     return Samples(Image(pictures.flatten(0, 1)), "\n".join(captions))
 
@@ -117,27 +120,22 @@ def train_gan(
     latents: Latent,
     minibatch_deviation: Annotated[bool, "the discriminator sees how much a batch varies (Karras et al. 2018)"] = False,
     gradient_penalty: Annotated[float, Range(0, 100, 0.1), "γ of R₁, on real latents (Mescheder et al. 2018)"] = 0.0,
-    input_noise: Annotated[
-        float, Range(0, 10, 0.1), "on all that the discriminator sees, falling to 0 (Sønderby et al. 2017)"
-    ] = 0.0,
     memoryless: Annotated[bool, "Adam without momentum (Karras et al. 2018)"] = False,
-    steps: TrainingSteps = 600,
+    steps: TrainingSteps = 1000,
     rate: Rate = 1e-3,
-    batch: SmallBatch = 32,
-    width: Width = 64,
+    batch: SmallBatch = 64,
+    width: Width = 256,
     seed: Annotated[int, Seed()] = 0,
 ) -> Steps[SmallGan]:
     """Train a generator to make latents that a discriminator, which learns along, takes for real ones.
 
-    The GAN of Goodfellow et al. (2014), non-saturating, of convolutions; the tricks against its collapse are off.
+    The GAN of Goodfellow et al. (2014), non-saturating, three hidden layers each; the tricks against collapse are off.
     `samples` are six from the same random numbers after 0, 10, 25, 50 and 100 % of the steps.
     """
     clean = latents.samples.float().cpu()
-    if clean.shape[-2:] != (8, 8):
-        raise BadInput("it learns latents of 8 × 8, those of pictures of 64 × 64 pixels", hint="resize the pictures")
-    tricks = adversarial.Tricks(minibatch_deviation, gradient_penalty, input_noise, memoryless)
-    duel = adversarial.Duel(clean, width, tricks, rate=rate, batch=batch, seed=seed)
-    learnt = yield from reported(adversarial.train_gan(duel, steps, seed))
+    tricks = adversarial.Tricks(minibatch_deviation, gradient_penalty, memoryless)
+    duel = adversarial.Duel(clean, width, tricks, batch=batch, seed=seed)
+    learnt = yield from reported(adversarial.train_gan(duel, steps, rate, seed))
     generator = Losses(tuple(learnt.generator_losses), "generator")
     discriminator = Losses(tuple(learnt.discriminator_losses), "discriminator")
     return SmallGan(learnt.gan, _like(latents, learnt.samples), generator, discriminator, learnt.cost)

@@ -25,6 +25,7 @@ SAVED: dict[str, dict[str, tuple[int, int]]] = {
     "image_to_image": {"save": (1, 64)},
     "inpaint": {"save": (1, 64)},
     "hires_fix": {"save": (1, 96), "preview": (1, 64)},
+    "six_steps": {"save": (1, 64)},
     "three_steps_unrolled": {
         "save": (1, 64), "save_sampler": (1, 64), "preview_1": (1, 64), "preview_2": (1, 64)
     },

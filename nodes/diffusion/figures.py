@@ -4,6 +4,7 @@ matplotlib is imported when something is drawn, since that takes longer than mos
 """
 
 import io
+import textwrap
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,7 @@ PAPER, INK, FAINT = "#fbfaf7", "#1f2328", "#b9bec6"
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
 # The letters are a twenty-fifth of the width of one panel: as wide as a node, they can still be read.
 PANEL = (720, 520)
+TITLE = 36  # letters in a line of a title
 _STYLE: dict[Any, Any] = {  # matplotlib's names
     "font.size": 29,
     "axes.titlesize": 31,
@@ -93,7 +95,7 @@ def plot_losses(losses: list[float], title: str) -> Tensor:
             mean = np.convolve(losses, np.ones(window) / window, mode="valid")
             axes.plot(np.arange(window, len(losses) + 1), mean, color=COLOURS[0], label=f"mean of {window}")
         scale = "log" if min(losses, default=0) > 0 else "linear"
-        axes.set(title=title, xlabel="step", ylabel="loss", yscale=scale)
+        axes.set(title="\n".join(textwrap.wrap(title, TITLE)), xlabel="step", ylabel="loss", yscale=scale)
         axes.legend()
 
     return plotted(draw)

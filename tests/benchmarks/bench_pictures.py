@@ -15,8 +15,8 @@ from nodes.diffusion.devices import placement
 from nodes.diffusion.lora import model_with_lora_steps
 from nodes.diffusion.progress import finish
 from nodes.diffusion.training.classifier import Judgement, judge, load_classifier
-from nodes.diffusion.training.evaluation import USUAL, Way, compare, generate, painted
-from nodes.diffusion.training.pictures import Scene, draw_scenes
+from nodes.diffusion.training.evaluation import USUAL, Way, compare, generate, known_scenes, painted
+from nodes.diffusion.training.pictures import Scene
 
 from .figure import Figure
 
@@ -72,7 +72,9 @@ def pictures() -> list[Figure]:
     """How often the embedded checkpoint paints what it was asked for."""
     embedded = next(iter(packs())) / "checkpoints" / "emoji-64.safetensors"
     checkpoint = load_checkpoint(embedded, placement("cpu", "float32"))
-    any_, never = draw_scenes(PROMPTS, 20_000), draw_scenes(COMBINATIONS, 20_000, unseen=True)
+    tokenizer = checkpoint.clip.towers[0].tokenizer
+    any_ = known_scenes(tokenizer, PROMPTS, 20_000)
+    never = known_scenes(tokenizer, COMBINATIONS, 20_000, unseen=True)
     found = seen(checkpoint, any_)
     known, unseen = compare(any_, found), compare(never, seen(checkpoint, never))
     lora = embedded.parent.parent / "loras" / "emoji-64-few-steps.safetensors"
@@ -93,6 +95,7 @@ def pictures() -> list[Figure]:
         *(
             _share(f"  {name} right in {FEW_STEPS.steps} steps without guidance", fewer, usual - 0.03)
             for name, usual, fewer in zip(asdict(known), asdict(known).values(), asdict(few).values(), strict=True)
+            if usual is not None
         ),
         _time("a picture, 20 guided steps, in a process that has made one", seconds_of(checkpoint, USUAL), 2.5),
         _time("  in 6 steps without guidance", seconds_of(faster, FEW_STEPS), None),

@@ -90,7 +90,7 @@ PANELS: dict[str, Callable[[Page], None]] = {
     "finished": ran, "broken": broken, "menu": menu, "node menu": node_menu, "palette": palette, "queue": queue,
     "gallery": gallery, "viewer": viewer, "json": key("j"), "versions": key("h"), "shortcuts": key("?"),
     "find": key("Control+f"), "open": key("Control+o"), "save as": key("Control+Shift+S"), "templates": key("Alt+t"),
-    "furniture": furniture, "wire": wire_tip, "empty": empty,
+    "learn": key("Alt+l"), "furniture": furniture, "wire": wire_tip, "empty": empty,
 }  # fmt: skip
 
 

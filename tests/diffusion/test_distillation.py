@@ -9,7 +9,6 @@ from nodes.diffusion.checkpoint import Checkpoint, load_checkpoint
 from nodes.diffusion.devices import placement
 from nodes.diffusion.lora import model_with_lora_steps
 from nodes.diffusion.progress import finish
-from nodes.diffusion.training.autoencoder import BlockPrincipalComponents
 from nodes.diffusion.training.concepts import CONCEPTS, SHAPES, STYLES
 from nodes.diffusion.training.distillation import DistillationTask, low_rank, save_lora
 from nodes.diffusion.training.pictures import PictureSet
@@ -26,11 +25,10 @@ def task(checkpoint: Checkpoint, *, substeps: int, scale: float) -> Distillation
     generator = torch.Generator().manual_seed(0)
     sprites = torch.randint(0, 256, (len(CONCEPTS), len(STYLES), 4, 64, 64), generator=generator, dtype=torch.uint8)
     pictures = PictureSet(sprites, sprites[: len(SHAPES), 0])
-    latents = BlockPrincipalComponents.of(pictures, count=200)
-    model, clip, _ = checkpoint
+    model, clip, vae = checkpoint
     tower = clip.towers[0]
     networks = model.unet.resident(), tower.network.resident(), tower.tokenizer
-    return DistillationTask(*networks, latents, pictures, substeps=substeps, scale=scale, batch=6)
+    return DistillationTask(*networks, vae.encode, pictures, substeps=substeps, scale=scale, batch=6)
 
 
 def test_a_student_that_has_learnt_nothing_is_its_teacher(checkpoint: Checkpoint):

@@ -1,5 +1,6 @@
-"""GANs: collapse is counted, mended by two tricks, and compared with diffusion of the same size and time."""
+"""GANs: collapse is counted, mended by three tricks, and compared with diffusion of the same size and time."""
 
+import math
 from statistics import mean
 
 import pytest
@@ -16,9 +17,10 @@ SMALL = {
     "empty.batch_size": 48,
     "plain_sample.batch_size": 48,
     "mended_sample.batch_size": 48,
-    "plain.steps": 250,
-    "mended.steps": 200,
-    "diffusion.steps": 150,
+    "plain.steps": 400,
+    "mended.steps": 400,
+    "diffusion.steps": 350,
+    "diffusion.rate": 3e-3,
 }
 
 
@@ -39,14 +41,20 @@ def losses(lesson: Lesson, generator: str, which: str) -> float:
 
 def test_a_plain_gan_forgets_classes_that_a_mended_one_and_diffusion_cover(small: Lesson) -> None:
     plain, mended, diffusion = (score(small, each) for each in GENERATORS)
-    assert plain.covered < mended.covered
-    assert plain.covered < diffusion.covered
     assert plain.classes == 6
+    assert plain.covered + 2 <= mended.covered <= diffusion.covered
+
+
+def test_diffusion_makes_fewer_blends_than_the_mended_gan_and_comes_nearer_to_real_pictures(small: Lesson) -> None:
+    mended, diffusion = score(small, "mended"), score(small, "diffusion")
+    assert diffusion.none < mended.none
+    assert diffusion.distance < mended.distance
 
 
 def test_the_discriminator_of_the_plain_gan_wins(small: Lesson) -> None:
+    guess = 2 * math.log(2)
+    assert losses(small, "plain", "discriminator") < losses(small, "mended", "discriminator") < guess
     assert losses(small, "plain", "generator") > losses(small, "mended", "generator")
-    assert losses(small, "plain", "discriminator") < 1.386
 
 
 def test_size_and_cost_are_measured(small: Lesson) -> None:
@@ -64,8 +72,9 @@ def test_size_and_cost_are_measured(small: Lesson) -> None:
 def test_the_whole_lesson_holds(lesson: Lessons) -> None:
     whole = lesson(NAME)
     plain, mended, diffusion = (score(whole, each) for each in GENERATORS)
-    assert plain.covered + 2 <= mended.covered
-    assert plain.covered + 2 <= diffusion.covered
+    assert plain.covered + 4 <= mended.covered <= diffusion.covered
+    assert diffusion.none < mended.none < 0.6
+    assert diffusion.distance < mended.distance
     times = [each.cost.seconds for each in (plain, mended, diffusion) if each.cost]
     assert max(times) < 1.5 * min(times)  # the same work on an idle core; a busy one varies
     assert len(whole.saved()) >= 9

@@ -77,7 +77,7 @@ def test_a_lora_changes_the_picture_and_neither_the_model_nor_the_text_encoder(
     by_model, by_clip = painted(model, checkpoint.clip, latent), painted(checkpoint.model, clip, latent)
     for after in (by_model, by_clip):
         assert torch.isfinite(after).all()
-        assert (after - before).abs().mean() > 1e-3
+        assert (after - before).abs().mean() > 1e-4
     assert not torch.equal(by_model, by_clip)
 
 

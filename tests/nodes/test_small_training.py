@@ -25,6 +25,9 @@ def test_the_sample_pictures_come_three_a_name_in_the_order_asked_for() -> None:
     again, _ = small.sample_set("duck")
     assert torch.equal(again.pixels, images.pixels[3:])
     assert (images.pixels[:, :, 0, 0] == 1).all()
+    flat, captions = small.sample_set("pizza, duck", "flat")
+    assert torch.equal(flat.pixels, images.pixels[1::3])
+    assert captions == "pizza\nduck"
 
 
 @pytest.mark.parametrize("names", ["duck, unicorn", "", "duck, duck"])

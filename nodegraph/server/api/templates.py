@@ -18,10 +18,11 @@ from .workflows import NAME, document_in
 
 # Each one builds on those before it. What is not named here comes after the first ones, in the order of its name.
 FIRST = (
-    "text_to_image", "text_to_image_ksampler", "image_to_image", "inpaint", "hires_fix", "three_steps_unrolled",
-    "kinds_of_noise",
+    "text_to_image", "text_to_image_ksampler", "six_steps", "image_to_image", "inpaint", "hires_fix",
+    "three_steps_unrolled", "kinds_of_noise",
 )  # fmt: skip
-LAST = tuple(f"training/{name}" for name in ("pictures", "vae", "clip", "unet", "checkpoint", "classifier", "evaluate"))
+TRAINING = ("pictures", "vae", "clip", "unet", "checkpoint", "clip_vision", "few_steps", "classifier", "evaluate")
+LAST = tuple(f"training/{name}" for name in TRAINING)
 TEMPLATE = {
     "type": "object",
     "required": ["name", "title", "about", "picture"],

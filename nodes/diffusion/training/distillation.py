@@ -7,6 +7,7 @@ al. 2023).
 
 import copy
 import math
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -19,7 +20,6 @@ from ..schedules import schedule
 from ..text_encoder import TextTower
 from ..tokenizer import Tokenizer
 from ..unet import UNet
-from .autoencoder import BlockPrincipalComponents
 from .loop import laid_out, mixed_precision
 from .pictures import PictureSet, draw_scenes
 
@@ -72,27 +72,30 @@ def save_lora(changes: dict[str, LowRank], unet: UNet, path: Path) -> None:
 
 
 class DistillationTask:
-    """Squared error between a step of the student and where `substeps` guided steps of the teacher lead."""
+    """Squared error between a step of the student and where `substeps` guided steps of the teacher lead.
+
+    `encode` makes latents of pictures [batch, 3, height, width] in 0…1, as the VAE of the model does.
+    """
 
     def __init__(
         self,
         unet: UNet,
         text: TextTower,
         tokenizer: Tokenizer,
-        latents: BlockPrincipalComponents,
+        encode: Callable[[Tensor], Tensor],
         pictures: PictureSet,
         *,
         rank: int = 16,
         steps: int = 6,
         substeps: int = 3,
         scale: float = 3.0,
-        batch: int = 128,
+        batch: int = 64,
         seed: int = 6,
     ) -> None:
         self.teacher = unet
         self.student, self.changes = low_rank(unet, rank)
         self.model = nn.ModuleDict({name.replace(".", "_"): change for name, change in self.changes.items()})
-        self.text, self.tokenizer, self.latents, self.pictures = text, tokenizer, latents, pictures
+        self.text, self.tokenizer, self.encode, self.pictures = text, tokenizer, encode, pictures
         self.substeps, self.scale, self.batch, self.seed = substeps, scale, batch, seed
         self.parameterization = Parameterization.stable_diffusion()
         self.sigmas = schedule(SCHEDULE, self.parameterization, steps)
@@ -104,7 +107,7 @@ class DistillationTask:
         seed = self.seed * 1_000_003 + step
         generator = torch.Generator().manual_seed(seed)
         scenes = draw_scenes(self.batch, seed)
-        clean = self.latents.encode(self.pictures.compose(scenes))
+        clean = self.encode((self.pictures.compose(scenes) + 1) / 2)
         at = torch.arange(self.batch) % (len(self.sigmas) - 1)
         sigma = _column(self.sigmas[at])
         x = clean + sigma * torch.randn(clean.shape, generator=generator)

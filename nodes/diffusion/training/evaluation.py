@@ -1,5 +1,6 @@
 """How well a checkpoint paints what it is asked for, judged by the classifier of the picture set."""
 
+import re
 from collections.abc import Generator
 from dataclasses import dataclass
 
@@ -14,11 +15,13 @@ from ..noise import gaussian_noise, seeded_noise
 from ..parameterization import noised
 from ..samplers import SAMPLERS
 from ..schedules import schedule
+from ..tokenizer import Tokenizer
 from .classifier import Classifier, Judgement
 from .concepts import BACKGROUNDS, COLOURS, CONCEPTS, SHAPES, STYLES
-from .pictures import ALONE, NO_TINT, Scene
+from .pictures import ALONE, NO_TINT, Scene, draw_scenes
 
 BATCH = 20
+_WORD = re.compile(r"\w+|,")
 COUNTS = ("two", "three", "four")
 
 
@@ -64,6 +67,12 @@ def generate(checkpoint: Checkpoint, prompts: list[str], way: Way, seed: int = 0
             next(walk)
         except StopIteration as end:
             return vae.decode(end.value)
+
+
+def known_scenes(tokenizer: Tokenizer, count: int, seed: int, *, unseen: bool = False) -> list[Scene]:
+    """Random scenes, at most `count`, in whose captions each word is one token: those that a small model was taught."""
+    drawn = draw_scenes(10 * count, seed, unseen=unseen)
+    return [each for each in drawn if len(tokenizer.ids(each.caption)) == len(_WORD.findall(each.caption))][:count]
 
 
 def painted(

@@ -23,11 +23,12 @@ NAMES = (
 PACKS = {"noto": "noto", "flat": "twemoji", "fluent": "fluent-emoji-flat"}
 
 
-def sample_pictures(names: tuple[str, ...] = NAMES) -> Tensor:
-    """The pictures of some of `NAMES` on white, in every style: [names, styles, 3, 64, 64] in 0…1."""
+def sample_pictures(names: tuple[str, ...] = NAMES, styles: tuple[str, ...] = tuple(PACKS)) -> Tensor:
+    """The pictures of some of `NAMES` on white, in some styles of `PACKS`: [names, styles, 3, 64, 64] in 0…1."""
     sheet = read_picture(SHEET)[0][0]
     cells = sheet.unfold(1, SIZE, SIZE).unfold(2, SIZE, SIZE)  # [3, styles, names, 64, 64]
-    return cells.permute(2, 1, 0, 3, 4)[[NAMES.index(name) for name in names]].contiguous()
+    rows, columns = ([every.index(each) for each in some] for every, some in ((list(PACKS), styles), (NAMES, names)))
+    return cells.permute(2, 1, 0, 3, 4)[columns][:, rows].contiguous()
 
 
 def draw_sheet(packs: Path, file: Path = SHEET) -> None:
