@@ -31,7 +31,7 @@ def test_the_pictures_that_shipped_workflows_begin_with_are_found_last() -> None
     shipped = shipped_inputs()
     assert default_folders()["input"][-len(shipped) :] == shipped
     assert Settings().folders()["input"][1:] == shipped
-    assert {path.name for folder in shipped for path in folder.iterdir()} == {"example.png", "edges.png"}
+    assert {path.name for folder in shipped for path in folder.iterdir()} == {"example.png", "edges.png", "scenes.png"}
 
 
 def test_what_is_saved_goes_to_one_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
