@@ -175,8 +175,8 @@ def test_shortcuts_are_listed_and_can_be_changed(page: Page, server: Server) -> 
     row = page.locator("[data-command=tidy]")
     expect(row).to_contain_text("T")
     row.get_by_role("button").first.click()
-    page.keyboard.press("Alt+l")
-    expect(row).to_contain_text("L")
+    page.keyboard.press("Alt+u")
+    expect(row).to_contain_text("U")
     page.keyboard.press("Escape")
     expect(page.locator("dialog[open]")).to_have_count(0)
     x, y = middle(title(page, "save"))
@@ -185,12 +185,12 @@ def test_shortcuts_are_listed_and_can_be_changed(page: Page, server: Server) -> 
     page.mouse.move(x - 200, y + 300, steps=5)
     page.mouse.up()
     moved = node(page, "save").bounding_box()
-    page.keyboard.press("Alt+l")
+    page.keyboard.press("Alt+u")
     expect(field(page, "prompt.text")).to_be_visible()
     assert node(page, "save").bounding_box() != moved
     page.reload()
     key("?")(page)
-    expect(row).to_contain_text("L")
+    expect(row).to_contain_text("U")
 
 
 def test_a_favourite_stands_first_in_the_palette(page: Page, server: Server) -> None:
